@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/api/control.h"
+
+namespace rowtide {
+
+// Keeps the keys in the order in which they are written here, for people who read it.
+using Json = nlohmann::ordered_json;
+
+// {"code","disposition","message","remedy"}
+Json error_json(const Error& error);
+
+// One pipeline as `rowtide status --json` prints it. A figure that is not known is null.
+Json pipeline_json(const PipelineStatus& status);
+
+// {"pipelines":[..]}
+Json status_json(std::span<const PipelineStatus> pipelines);
+
+// The text of `json` without line breaks. Bytes that are no UTF-8 become U+FFFD, so that a name
+// from a foreign server can never make an answer fail.
+std::string dump_json(const Json& json);
+
+}  // namespace rowtide

@@ -1,0 +1,360 @@
+#include "engine/pipeline/pipeline.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/base/assert.h"
+
+namespace rowtide {
+namespace {
+
+constexpr auto kSettleTimeout = std::chrono::seconds(15);
+
+const ResumePoint* earlier(const ResumePoint* a, const ResumePoint* b) {
+  return a == nullptr || b->position < a->position ? b : a;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(PipelineSettings settings, StateStore& store, Committer& committer,
+                   Runtime runtime)
+    : settings_(std::move(settings)),
+      store_(store),
+      committer_(committer),
+      runtime_(runtime.scoped("pipeline", settings_.name)) {}
+
+Pipeline::~Pipeline() {
+  stop(std::chrono::milliseconds(0));
+}
+
+Result<void> Pipeline::start() {
+  const std::scoped_lock control(control_mutex_);
+  return start_locked();
+}
+
+Result<void> Pipeline::start_locked() {
+  auto started = [&]() -> Result<void> {
+    ROWTIDE_TRY_ASSIGN(const Epoch epoch, store_.begin_epoch(settings_.name));
+    ROWTIDE_TRY_ASSIGN(const PipelineState state, store_.load(settings_.name));
+    ROWTIDE_TRY_ASSIGN(PipelineParts parts, settings_.build(state));
+    auto run = std::make_shared<Run>(settings_.buffer_bytes, parts.lanes.size());
+    run->source = std::move(parts.source);
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = false;
+      must_reach_back_ = false;
+      rewinding_.clear();
+      acknowledgeable_.reset();
+      stored_ = state.lanes;
+      noted_schemas_.clear();
+      unstored_schemas_.clear();
+      store_error_.reset();
+    }
+    LaneListener& listener = *this;
+    ReaderHost& host = *this;
+    for (std::size_t i = 0; i < parts.lanes.size(); ++i) {
+      auto& part = parts.lanes[i];
+      LaneContext context;
+      context.pipeline = settings_.name;
+      context.sink = part.settings.name;
+      context.epoch = epoch;
+      context.buffer_bytes = settings_.buffer_bytes / 4;
+      const auto stored = state.lanes.find(part.settings.name);
+      run->lanes.push_back(std::make_unique<Lane>(
+          i, part.settings, std::move(part.sink), std::move(context),
+          stored == state.lanes.end() ? std::nullopt : std::optional(stored->second),
+          settings_.retry, run->log, listener, runtime_.scoped("sink", part.settings.name)));
+    }
+    run->reader = std::make_unique<Reader>(*run->source, run->log, run->budget, settings_.batch,
+                                           settings_.retry, host, runtime_);
+    {
+      const std::scoped_lock lock(run_mutex_);
+      run_ = run;
+    }
+    committer_.add(*this);
+    for (auto& lane : run->lanes) {
+      lane->start();
+    }
+    run->reader->start();
+    return {};
+  }();
+  const std::scoped_lock lock(mutex_);
+  start_error_ = started ? std::nullopt : std::optional(started.error());
+  if (!started) {
+    runtime_.log.error(started.error());
+  }
+  return started;
+}
+
+void Pipeline::stop(std::chrono::milliseconds drain_for) {
+  const std::scoped_lock control(control_mutex_);
+  stop_locked(drain_for);
+}
+
+void Pipeline::stop_locked(std::chrono::milliseconds drain_for) {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  if (run == nullptr) {
+    return;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  lanes_changed_.notify_all();
+  run->reader->stop_reading();
+  for (auto& lane : run->lanes) {
+    lane->request_stop(drain_for.count() == 0);
+  }
+  {
+    std::unique_lock lock(mutex_);
+    lanes_changed_.wait_for(lock, drain_for, [&] { return drained(*run); });
+  }
+  for (auto& lane : run->lanes) {
+    lane->request_stop(true);
+    lane->join();
+  }
+  ignore_error(committer_.commit_now(), "logged by the committer; sinks' markers hold the truth");
+  run->reader->finish();
+  committer_.remove(*this);
+  std::vector<LaneStatus> last;
+  for (const auto& lane : run->lanes) {
+    last.push_back(lane->status());
+    last.back().state = RunState::kStopped;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped_lanes_ = std::move(last);
+  }
+  const std::scoped_lock lock(run_mutex_);
+  run_.reset();
+}
+
+bool Pipeline::drained(const Run& run) const {
+  return std::ranges::all_of(run.lanes, [](const auto& lane) { return lane->finished(); });
+}
+
+Result<void> Pipeline::act(ControlPlane::Action action) {
+  const std::scoped_lock control(control_mutex_);
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  switch (action) {
+    case ControlPlane::Action::kPause:
+    case ControlPlane::Action::kResume:
+      if (run == nullptr) {
+        return fail(operator_error(Code::kConflict,
+                                   fmt::format("pipeline {} is not running", settings_.name),
+                                   fmt::format("Run rowtide restart {}", settings_.name)));
+      }
+      run->reader->set_paused(action == ControlPlane::Action::kPause);
+      return {};
+    case ControlPlane::Action::kRestart:
+      stop_locked(std::chrono::seconds(5));
+      return start_locked();
+  }
+  return {};
+}
+
+void Pipeline::lane_moved(std::size_t /*lane*/) {
+  lanes_changed_.notify_all();
+  committer_.notify();
+}
+
+void Pipeline::lane_needs_rewind(std::size_t lane, const StreamStart& start) {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    rewinding_.push_back(lane);
+    must_reach_back_ = must_reach_back_ || start.must_reach_back;
+  }
+  lanes_changed_.notify_all();
+  if (run != nullptr) {
+    run->reader->request_restart();
+  }
+}
+
+std::optional<StreamStart> Pipeline::wait_for_start() {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  // A lane that takes long to find out where it stands does not hold the others up for ever: it
+  // will ask for a rewind when it has.
+  const auto settled = [&] {
+    return stopping_ ||
+           std::ranges::all_of(run->lanes, [](const auto& lane) { return lane->settled(); });
+  };
+  std::unique_lock lock(mutex_);
+  lanes_changed_.wait_for(lock, kSettleTimeout, settled);
+  const auto wants_stream = [&](const auto& lane) {
+    return lane->taking() || std::ranges::find(rewinding_, lane->index()) != rewinding_.end();
+  };
+  lanes_changed_.wait(lock,
+                      [&] { return stopping_ || std::ranges::any_of(run->lanes, wants_stream); });
+  if (stopping_) {
+    return std::nullopt;
+  }
+  StreamStart start;
+  start.must_reach_back = std::exchange(must_reach_back_, false);
+  bool from_the_beginning = false;
+  const ResumePoint* first = nullptr;
+  std::vector<ResumePoint> points;
+  for (const auto& lane : run->lanes) {
+    if (!wants_stream(lane)) {
+      continue;
+    }
+    auto needed = lane->needed_from();
+    if (needed) {
+      points.push_back(std::move(*needed));
+    } else {
+      from_the_beginning = true;
+    }
+  }
+  for (const auto& point : points) {
+    first = earlier(first, &point);
+  }
+  if (!from_the_beginning && first != nullptr) {
+    start.from = *first;
+  }
+  for (const auto& lane : run->lanes) {
+    const auto reached = lane->needed_from();
+    if (reached && (!start.highest || reached->position > start.highest->position)) {
+      start.highest = reached;
+    }
+  }
+  return start;
+}
+
+void Pipeline::stream_restarted() {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  std::vector<std::size_t> waiting;
+  {
+    const std::scoped_lock lock(mutex_);
+    waiting.swap(rewinding_);
+    noted_schemas_.clear();
+    unstored_schemas_.clear();
+  }
+  for (const auto lane : waiting) {
+    run->lanes[lane]->rewound();
+  }
+}
+
+std::optional<ResumePoint> Pipeline::acknowledgeable() {
+  const std::scoped_lock lock(mutex_);
+  return acknowledgeable_;
+}
+
+void Pipeline::batch_appended(const BatchPtr& batch) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& schema : batch->schemas()) {
+    if (noted_schemas_.insert(schema.get()).second) {
+      unstored_schemas_.emplace_back(batch->last_position(), schema);
+    }
+  }
+  if (!has_taps_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  std::erase_if(taps_, [&](const std::weak_ptr<Tap>& weak) {
+    const auto tap = weak.lock();
+    if (tap != nullptr && !batch->events().empty()) {
+      tap->offer(batch);
+    }
+    return tap == nullptr;
+  });
+  has_taps_.store(!taps_.empty(), std::memory_order_relaxed);
+}
+
+std::optional<Commit> Pipeline::collect() {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  if (run == nullptr) {
+    return std::nullopt;
+  }
+  Commit commit;
+  commit.pipeline = settings_.name;
+  std::optional<Position> lowest;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& lane : run->lanes) {
+    auto state = lane->durable_state();
+    if (!state) {
+      continue;
+    }
+    if (!lowest || state->durable.position < *lowest) {
+      lowest = state->durable.position;
+    }
+    const auto known = stored_.find(lane->name());
+    if (known == stored_.end() || !(known->second == *state)) {
+      commit.lanes.emplace(lane->name(), std::move(*state));
+    }
+  }
+  for (const auto& [position, schema] : unstored_schemas_) {
+    if (lowest && position <= *lowest) {
+      commit.schemas.push_back(schema);
+    }
+  }
+  if (commit.lanes.empty() && commit.schemas.empty()) {
+    return std::nullopt;
+  }
+  return commit;
+}
+
+void Pipeline::committed(const Commit& commit) {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  const std::scoped_lock lock(mutex_);
+  store_error_.reset();
+  for (const auto& [name, state] : commit.lanes) {
+    stored_.insert_or_assign(name, state);
+  }
+  std::erase_if(unstored_schemas_, [&](const auto& entry) {
+    return std::ranges::find(commit.schemas, entry.second) != commit.schemas.end();
+  });
+  if (run == nullptr) {
+    return;
+  }
+  // The least of what the required lanes have stored may be forgotten by the source; a required
+  // lane that stands nowhere yet holds everything.
+  const ResumePoint* least = nullptr;
+  for (const auto& lane : run->lanes) {
+    if (!lane->required()) {
+      continue;
+    }
+    const auto state = stored_.find(lane->name());
+    if (state == stored_.end()) {
+      return;
+    }
+    least = earlier(least, &state->second.durable);
+  }
+  if (least != nullptr) {
+    acknowledgeable_ = *least;
+  }
+}
+
+void Pipeline::commit_failed(const Error& error) {
+  const std::scoped_lock lock(mutex_);
+  store_error_ = error;
+}
+
+}  // namespace rowtide
