@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include "engine/base/error.h"
+#include "sources/postgres/postgres_config.h"
+
+namespace rowtide::postgres {
+
+// What a stream finds on the server once everything that it needs is there.
+struct Provisioned {
+  bool publication_created = false;
+  bool slot_created = false;
+  // New slot: its consistent point. Existing slot: the position that it has confirmed, below which
+  // the server sends nothing any more.
+  std::uint64_t start_lsn = 0;
+  // The slot's own flags, which decide what arrives.
+  bool two_phase = false;
+  bool failover = false;
+};
+
+// Creates or extends the publication, then creates or validates the slot; in this order, since
+// decoding looks at the publication as it was at each place of the log. Running it again changes
+// nothing. `has_position` says that the pipeline has delivered from this slot before: then a
+// missing slot is Code::kPositionLost rather than something to create. Refuses to publish a table
+// without replica identity, which would make the application's own UPDATE and DELETE fail.
+// `connection` is an ordinary one; the call may wait `slot_timeout` for running transactions.
+Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
+                              const Names& names, bool has_position);
+
+}  // namespace rowtide::postgres

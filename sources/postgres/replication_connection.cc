@@ -1,0 +1,237 @@
+#include "sources/postgres/replication_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "engine/base/cursor.h"
+
+namespace rowtide::postgres {
+namespace {
+
+// Microseconds between 1970-01-01 and 2000-01-01, where the wire counts from.
+constexpr std::int64_t kWireEpochUs = 946'684'800'000'000;
+
+void receive_notice(void* board, const PGresult* notice) {
+  static_cast<NoticeBoard*>(board)->add(notice);
+}
+
+void append_u64_be(std::string& out, std::uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>(value >> static_cast<unsigned>(shift)));
+  }
+}
+
+}  // namespace
+
+void NoticeBoard::add(const PGresult* notice) {
+  const auto field = [&](int code) {
+    const char* text = PQresultErrorField(notice, code);
+    return std::string(text == nullptr ? "" : text);
+  };
+  const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity == "DEBUG" || severity == "LOG" || severity == "INFO") {
+    return;
+  }
+  std::string text = severity + ": " + field(PG_DIAG_MESSAGE_PRIMARY);
+  if (const auto detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty()) {
+    text += " (" + detail + ")";
+  }
+  if (text.find("skipped loading publication") != std::string::npos) {
+    publication_skipped_.store(true);
+  }
+  log_.warn("server says: {}", text);
+  const std::scoped_lock lock(mutex_);
+  if (!texts_.empty() && texts_.back() == text) {
+    return;
+  }
+  texts_.push_back(std::move(text));
+  if (texts_.size() > kKept) {
+    texts_.pop_front();
+  }
+}
+
+std::vector<std::string> NoticeBoard::latest() const {
+  const std::scoped_lock lock(mutex_);
+  return {texts_.begin(), texts_.end()};
+}
+
+int protocol_version(int server_version) noexcept {
+  const int major = server_version / 10000;
+  return std::clamp(major - 12, 1, 4);
+}
+
+std::string start_replication_sql(const StreamOptions& options) {
+  const int protocol = protocol_version(options.server_version);
+  std::string sql =
+      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}",
+                  quote_identifier(options.slot), lsn_text(options.start_lsn), protocol,
+                  quote_literal(quote_identifier(options.publication)));
+  if (options.binary && protocol >= 2) {
+    sql += ", binary 'on'";
+  }
+  if (options.messages && protocol >= 2) {
+    sql += ", messages 'on'";
+  }
+  if (options.streaming && protocol >= 2) {
+    sql += protocol >= 4 ? ", streaming 'parallel'" : ", streaming 'on'";
+  }
+  if (options.two_phase && protocol >= 3) {
+    sql += ", two_phase 'on'";
+  }
+  if (options.origin_none && protocol >= 4) {
+    sql += ", origin 'none'";
+  }
+  return sql + ")";
+}
+
+ReplicationConnection::ReplicationConnection(const Clock& clock, NoticeBoard& notices)
+    : clock_(clock), notices_(notices) {}
+
+Result<void> ReplicationConnection::connect(const PostgresSourceConfig& config) {
+  close();
+  ConnectOptions options;
+  options.url = config.url;
+  options.password = config.password;
+  options.replication = true;
+  options.application_name = "rowtide";
+  options.connect_timeout_seconds =
+      std::max(2, static_cast<int>(config.connect_timeout.count() / 1000));
+  // Text values obey these; they must not depend on the role's or the database's defaults.
+  options.session_settings =
+      "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 "
+      "-c bytea_output=hex";
+  if (config.wal_sender_timeout.count() > 0) {
+    options.session_settings +=
+        fmt::format(" -c wal_sender_timeout={}", config.wal_sender_timeout.count());
+  }
+  if (config.logical_decoding_work_mem_bytes > 0) {
+    options.session_settings += fmt::format(" -c logical_decoding_work_mem={}",
+                                            config.logical_decoding_work_mem_bytes / 1024);
+  }
+  auto connected = postgres::connect(options);
+  if (!connected) {
+    return fail(std::move(connected).error());
+  }
+  connection_ = std::move(*connected);
+  PQsetNoticeReceiver(connection_.get(), receive_notice, &notices_);
+  return {};
+}
+
+Result<StreamIdentity> ReplicationConnection::identify(
+    const std::optional<StreamIdentity>& stored) {
+  return stored ? verify_timeline(connection_.get(), *stored) : identify_system(connection_.get());
+}
+
+Result<void> ReplicationConnection::start(const StreamOptions& options) {
+  auto started = query(connection_.get(), start_replication_sql(options));
+  if (!started) {
+    return fail(std::move(started).error());
+  }
+  if (PQresultStatus(started->get()) != PGRES_COPY_BOTH) {
+    return fail(fatal_error(Code::kProtocol, "the server did not start to stream"));
+  }
+  if (PQsetnonblocking(connection_.get(), 1) != 0) {
+    return fail(to_error(connection_.get(), nullptr));
+  }
+  return {};
+}
+
+void ReplicationConnection::close() noexcept {
+  buffer_.reset();
+  connection_.reset();
+}
+
+Result<bool> ReplicationConnection::next(Frame& frame) {
+  char* raw = nullptr;
+  int size = PQgetCopyData(connection_.get(), &raw, 1);
+  if (size == 0) {
+    if (PQconsumeInput(connection_.get()) == 0) {
+      return fail(to_error(connection_.get(), nullptr));
+    }
+    size = PQgetCopyData(connection_.get(), &raw, 1);
+    if (size == 0) {
+      return false;
+    }
+  }
+  if (size < 0) {
+    return fail(copy_ended());
+  }
+  buffer_.reset(raw);
+  Cursor cursor(raw, static_cast<std::size_t>(size));
+  switch (cursor.u8()) {
+    case 'w':
+      cursor.take(24);
+      frame.kind = Frame::Kind::kData;
+      frame.message = cursor.take(cursor.remaining());
+      break;
+    case 'k':
+      frame.kind = Frame::Kind::kKeepalive;
+      frame.wal_end = cursor.u64_be();
+      cursor.take(8);
+      frame.reply_requested = cursor.u8() != 0;
+      break;
+    default:
+      cursor.set_failed();
+  }
+  if (!cursor.ok()) {
+    return fail(retry_error(Code::kProtocol, "the server sent a malformed replication frame"));
+  }
+  return true;
+}
+
+Result<void> ReplicationConnection::wait(Deadline until) {
+  const auto left = until - clock_.now();
+  const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  pollfd poll_for{PQsocket(connection_.get()), POLLIN, 0};
+  const int ready =
+      ::poll(&poll_for, 1, static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, 60'000)));
+  if (ready < 0 && errno != EINTR) {
+    return fail(retry_error(
+        Code::kConnection, fmt::format("waiting for the server failed: {}", std::strerror(errno))));
+  }
+  return {};
+}
+
+Result<void> ReplicationConnection::send_status(std::uint64_t flush_lsn) {
+  std::string message;
+  message.reserve(34);
+  message.push_back('r');
+  append_u64_be(message, flush_lsn);
+  append_u64_be(message, flush_lsn);
+  append_u64_be(message, flush_lsn);
+  append_u64_be(message, static_cast<std::uint64_t>(clock_.wall_us() - kWireEpochUs));
+  message.push_back(0);
+  const int put =
+      PQputCopyData(connection_.get(), message.data(), static_cast<int>(message.size()));
+  if (put < 0) {
+    return fail(to_error(connection_.get(), nullptr));
+  }
+  // A full socket keeps the message in libpq's buffer; the next flush sends it.
+  return flush();
+}
+
+Result<void> ReplicationConnection::flush() {
+  if (PQflush(connection_.get()) < 0) {
+    return fail(to_error(connection_.get(), nullptr));
+  }
+  return {};
+}
+
+// PQgetCopyData's -1 and -2 say only that it is over; the reason is in the result behind it.
+Error ReplicationConnection::copy_ended() {
+  std::unique_ptr<PGresult, PgResultDeleter> result(PQgetResult(connection_.get()));
+  if (result != nullptr && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
+    return to_error(connection_.get(), result.get());
+  }
+  if (PQstatus(connection_.get()) != CONNECTION_OK) {
+    return to_error(connection_.get(), nullptr);
+  }
+  return retry_error(Code::kConnection, "the server ended the stream");
+}
+
+}  // namespace rowtide::postgres
