@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/api/format.h"
+#include "sinks/format/value_json.h"
+
+namespace rowtide {
+
+// The flat JSON format: one object on one line per event, with these members in this order:
+//
+//   op            "c", "u", "d", "r", "t", "m" or "s"
+//   pipeline      name
+//   schema, table names; null for a message
+//   key           the key cells, or null (no key; truncates, messages, schema events)
+//   before        the cells of the old row that the source sent, or null
+//   after         the cells of the new row that are known, or null
+//   unchanged     names of the columns that keep a value which the source did not send
+//   columns       schema events only: [{"name","type","source_type","key"}]
+//   prefix, content, content_encoding
+//                 messages only; the encoding is "utf8", or "base64" where the content is not UTF-8
+//   position      text that sorts in delivery order
+//   tx            the source's id of the transaction
+//   row           1-based index of the row change in its transaction
+//   committed_at  "2026-11-20T12:00:00.123456Z"
+//   snapshot      true for "r"
+std::unique_ptr<Encoder> make_flat_json(const std::string& pipeline,
+                                        const ValueJsonOptions& options);
+
+}  // namespace rowtide

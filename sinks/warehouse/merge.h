@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/failpoints.h"
+#include "sinks/warehouse/collapse.h"
+#include "sinks/warehouse/sql_backend.h"
+#include "sinks/warehouse/tables.h"
+
+namespace rowtide::warehouse {
+
+// Brings collapsed changes into one table with set-based statements, inside the open transaction:
+// rows are loaded into a temporary table and merged from there.
+//
+// The order makes every statement see the rows that it means: rows that keep some of their values
+// are updated in place; rows that move fetch theirs while they are still under their old key; then
+// rows are deleted; then complete rows come in.
+class Merge {
+ public:
+  Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table, Failpoints& failpoints);
+
+  Result<void> run(const Collapse& changes);
+
+ private:
+  using Rows = std::vector<const MergedRow*>;
+  // Rows whose changes know the same columns.
+  struct Group {
+    std::vector<std::uint32_t> known;
+    Rows rows;
+  };
+
+  static std::vector<Group> group_by_known(const Rows& rows);
+  Result<void> make_rows_stage();
+  Result<void> make_keys_stage();
+  Result<void> drop_stages();
+  Result<void> load_rows(const Rows& rows, const std::vector<std::uint32_t>& columns);
+  // Loads the keys to look up (o0, o1, ...) and, for moves, the keys they become (n0, n1, ...).
+  Result<void> load_keys(const Rows& rows, bool moves);
+  Result<void> update_in_place(const Group& group);
+  Result<void> fetch_moved(const Group& group);
+  Result<void> remove(bool listed, bool replaced);
+  Result<void> insert_staged();
+  Result<void> check_matched(const StatementResult& result, std::size_t expected) const;
+
+  // "t"."id" = s.c0 AND ... over the key columns; `prefix` names the stage and its columns.
+  std::string key_match(std::string_view prefix) const;
+  std::string stage(const std::string& name) const;
+  std::string column(std::uint32_t index) const;
+
+  SqlBackend& backend_;
+  const Dialect& dialect_;
+  TargetTable& table_;
+  Failpoints& failpoints_;
+};
+
+}  // namespace rowtide::warehouse
