@@ -1,0 +1,198 @@
+#include "tools/connectors/connectors.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sinks/blackhole/blackhole_sink.h"
+#include "sinks/jsonl/jsonl_sink.h"
+#include "sinks/stdout/stdout_sink.h"
+#ifdef ROWTIDE_WITH_DUCKDB
+#include "sinks/duckdb/duckdb_sink.h"
+#endif
+#ifdef ROWTIDE_WITH_POSTGRES
+#include "engine/client/postgres_client.h"
+#include "sinks/postgres/postgres_sink.h"
+#include "sources/postgres/postgres_source.h"
+#include "sources/postgres/preflight.h"
+#include "sources/postgres/starter_config.h"
+#endif
+
+namespace rowtide {
+namespace {
+
+// Makes the config of one connector and binds its keys.
+template <class Config>
+std::function<std::unique_ptr<config::ConnectorConfig>(config::ObjectSpec&)> describer() {
+  return [](config::ObjectSpec& spec) {
+    auto made = std::make_unique<Config>();
+    describe(spec, *made);
+    return std::unique_ptr<config::ConnectorConfig>(std::move(made));
+  };
+}
+
+template <class Config>
+SinkEntry sink_entry(std::string type, std::string doc, Guarantee guarantee,
+                     Result<SinkHandle> (*make)(const Config&, const Runtime&)) {
+  SinkEntry entry;
+  entry.schema = {std::move(type), std::move(doc), describer<Config>()};
+  entry.guarantee = guarantee;
+  entry.make = [make](const config::ConnectorConfig& config, const Runtime& runtime) {
+    return make(dynamic_cast<const Config&>(config), runtime);
+  };
+  return entry;
+}
+
+[[maybe_unused]] Error not_compiled_in(std::string_view what, std::string_view option) {
+  return operator_error(Code::kUnsupported, fmt::format("this build has no {}", what),
+                        fmt::format("Use a build with -D{}=ON", option));
+}
+
+struct AbsentConfig final : config::ConnectorConfig {
+  explicit AbsentConfig(Error why) : why_(std::move(why)) {}
+  Result<void> validate() const override { return fail(why_); }
+
+ private:
+  Error why_;
+};
+
+// A connector that this build leaves out: every use of it says so.
+[[maybe_unused]] config::ConnectorSchema absent_schema(std::string type, Error why) {
+  return {std::move(type), "Not in this build.", [why = std::move(why)](config::ObjectSpec&) {
+            return std::unique_ptr<config::ConnectorConfig>(std::make_unique<AbsentConfig>(why));
+          }};
+}
+
+#ifdef ROWTIDE_WITH_POSTGRES
+Findings check_postgres(const config::ConnectorConfig& config, const std::string& pipeline) {
+  const auto& source = dynamic_cast<const postgres::PostgresSourceConfig&>(config);
+  postgres::ConnectOptions options;
+  options.url = source.url;
+  options.password = source.password;
+  options.application_name = "rowtide check";
+  auto connection = postgres::connect(options);
+  if (!connection) {
+    return {Finding{Finding::Severity::kError, "connection", connection.error().message,
+                    connection.error().remedy}};
+  }
+  return postgres::preflight(connection->get(), source,
+                             postgres::effective_names(source, pipeline));
+}
+#endif
+
+Finding delivery_finding(const config::SinkConfig& sink, const SinkEntry& entry) {
+  if (sink.delivery == config::Delivery::kExactlyOnce &&
+      entry.guarantee == Guarantee::kAtLeastOnce) {
+    return {Finding::Severity::kError, "sink " + sink.name,
+            fmt::format("delivery: exactly_once, but a {} sink can only deliver at least once",
+                        sink.type),
+            "Set delivery: at_least_once, or use another sink"};
+  }
+  return {Finding::Severity::kOk, "sink " + sink.name,
+          fmt::format("{}, {}", sink.type, to_string(entry.guarantee)), ""};
+}
+
+void check_pipeline(const config::PipelineConfig& pipeline, bool connect,
+                    const std::vector<SourceEntry>& sources, const std::vector<SinkEntry>& sinks,
+                    Findings& findings) {
+  const auto add = [&](Finding finding) {
+    finding.subject = fmt::format("pipeline {}: {}", pipeline.name, finding.subject);
+    findings.push_back(std::move(finding));
+  };
+  for (const auto& sink : pipeline.sinks) {
+    if (const auto* entry = find_entry(sinks, sink.type)) {
+      add(delivery_finding(sink, *entry));
+    }
+  }
+  if (pipeline.snapshot != config::SnapshotMode::kNever) {
+    add({Finding::Severity::kWarning, "snapshot",
+         "rows that are in the tables already are not copied by this version: only changes from "
+         "the slot's start on arrive",
+         "Set snapshot: never to say that this is meant"});
+  }
+  const auto* source = find_entry(sources, pipeline.source_type);
+  if (connect && source != nullptr && source->check) {
+    for (auto& finding : source->check(*pipeline.source, pipeline.name)) {
+      add(std::move(finding));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<SourceEntry> all_sources() {
+  std::vector<SourceEntry> entries;
+  SourceEntry postgres;
+#ifdef ROWTIDE_WITH_POSTGRES
+  postgres.schema = {"postgres", "PostgreSQL 13 to 18 by logical replication.",
+                     describer<postgres::PostgresSourceConfig>()};
+  postgres.make = [](const config::ConnectorConfig& config, const std::string& pipeline,
+                     SpillStore& store, std::map<std::uint64_t, TableSchema> schemas,
+                     const Runtime& runtime) {
+    return postgres::PostgresSource::create(
+        dynamic_cast<const postgres::PostgresSourceConfig&>(config), pipeline, store,
+        std::move(schemas), runtime);
+  };
+  postgres.check = check_postgres;
+  postgres.starter_config = postgres::starter_config;
+  postgres.url_schemes = {"postgresql://", "postgres://"};
+#else
+  postgres.schema =
+      absent_schema("postgres", not_compiled_in("PostgreSQL source", "ROWTIDE_WITH_POSTGRES"));
+#endif
+  entries.push_back(std::move(postgres));
+  return entries;
+}
+
+std::vector<SinkEntry> all_sinks() {
+  std::vector<SinkEntry> entries;
+#ifdef ROWTIDE_WITH_DUCKDB
+  entries.push_back(sink_entry<duckdb::DuckdbConfig>(
+      "duckdb", "Tables in a DuckDB file.", Guarantee::kTransactional, &duckdb::make_duckdb_sink));
+#else
+  SinkEntry no_duckdb;
+  no_duckdb.schema = absent_schema("duckdb", not_compiled_in("DuckDB sink", "ROWTIDE_WITH_DUCKDB"));
+  entries.push_back(std::move(no_duckdb));
+#endif
+#ifdef ROWTIDE_WITH_POSTGRES
+  entries.push_back(sink_entry<postgres::PostgresSinkConfig>(
+      "postgres", "Tables in a PostgreSQL database.", Guarantee::kTransactional,
+      &postgres::make_postgres_sink));
+#else
+  SinkEntry no_postgres;
+  no_postgres.schema =
+      absent_schema("postgres", not_compiled_in("PostgreSQL sink", "ROWTIDE_WITH_POSTGRES"));
+  entries.push_back(std::move(no_postgres));
+#endif
+  entries.push_back(sink_entry<JsonlConfig>("jsonl", "Rotating files of JSON lines.",
+                                            Guarantee::kIdempotent, &make_jsonl_sink));
+  entries.push_back(sink_entry<StdoutConfig>("stdout", "JSON lines on standard output.",
+                                             Guarantee::kAtLeastOnce, &make_stdout_sink));
+  entries.push_back(sink_entry<BlackholeConfig>("blackhole", "Encodes and drops; for measuring.",
+                                                Guarantee::kAtLeastOnce, &make_blackhole_sink));
+  return entries;
+}
+
+Findings check_config(const config::DaemonConfig& config, bool connect) {
+  const auto sources = all_sources();
+  const auto sinks = all_sinks();
+  Findings findings;
+  for (const auto& pipeline : config.pipelines) {
+    check_pipeline(pipeline, connect, sources, sinks, findings);
+  }
+  return findings;
+}
+
+Result<std::string> starter_config(const std::string& url) {
+  for (const auto& entry : all_sources()) {
+    for (const auto& scheme : entry.url_schemes) {
+      if (url.starts_with(scheme) && entry.starter_config) {
+        return entry.starter_config(url);
+      }
+    }
+  }
+  return fail(operator_error(Code::kConfig, "no source understands this url",
+                             "Give one like postgresql://user@host:5432/database"));
+}
+
+}  // namespace rowtide

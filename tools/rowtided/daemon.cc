@@ -1,0 +1,202 @@
+#include "tools/rowtided/daemon.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sinks/format/flat_json.h"
+
+namespace rowtide {
+namespace {
+
+// The longest that what becomes durable waits to share a sync with others.
+constexpr auto kCommitInterval = std::chrono::milliseconds(50);
+constexpr auto kDrainTimeout = std::chrono::seconds(20);
+constexpr auto kTapInterval = std::chrono::milliseconds(200);
+
+}  // namespace
+
+Daemon::Daemon(config::DaemonConfig config, Runtime runtime)
+    : config_(std::move(config)),
+      runtime_(std::move(runtime)),
+      sources_(all_sources()),
+      sinks_(all_sinks()) {}
+
+Daemon::~Daemon() {
+  stop();
+}
+
+Result<void> Daemon::start() {
+  for (const auto& finding : check_config(config_, false)) {
+    if (finding.severity == Finding::Severity::kError) {
+      return fail(
+          operator_error(Code::kConfig, finding.subject + ": " + finding.message, finding.fix));
+    }
+    if (finding.severity == Finding::Severity::kWarning) {
+      runtime_.log.warn("{}: {}. {}", finding.subject, finding.message, finding.fix);
+    }
+  }
+  std::error_code made;
+  std::filesystem::create_directories(config_.state_dir, made);
+  if (made) {
+    return fail(operator_error(
+        Code::kReadOnly,
+        fmt::format("state_dir {} cannot be created: {}", config_.state_dir, made.message()),
+        "Create it and give it to the user that runs rowtided"));
+  }
+  ROWTIDE_TRY_ASSIGN(store_, RocksStore::open(config_.state_dir, runtime_.log));
+  committer_ = std::make_unique<Committer>(*store_, kCommitInterval, runtime_);
+  for (const auto& pipeline : config_.pipelines) {
+    pipelines_.push_back(
+        std::make_unique<Pipeline>(settings_of(pipeline), *store_, *committer_, runtime_));
+  }
+  ROWTIDE_TRY_ASSIGN(admin_, AdminServer::start(config_.admin.listen, config_.admin.token, *this,
+                                                runtime_.clock, runtime_.log));
+  for (auto& pipeline : pipelines_) {
+    ignore_error(pipeline->start(), "logged, and shown in the pipeline's status");
+  }
+  runtime_.log.info("rowtided is up: {} pipeline(s), admin on {}", pipelines_.size(),
+                    admin_->address());
+  return {};
+}
+
+void Daemon::stop() {
+  if (stopping_.exchange(true)) {
+    return;
+  }
+  // Side by side: one sink that hangs does not take the others' time to drain.
+  std::vector<std::jthread> stops;
+  for (auto& pipeline : pipelines_) {
+    stops.emplace_back([&pipeline] { pipeline->stop(kDrainTimeout); });
+  }
+  stops.clear();
+  if (admin_ != nullptr) {
+    admin_->stop();
+  }
+  pipelines_.clear();
+  if (committer_ != nullptr) {
+    committer_->stop();
+  }
+}
+
+PipelineSettings Daemon::settings_of(const config::PipelineConfig& pipeline) {
+  PipelineSettings settings;
+  settings.name = pipeline.name;
+  settings.source_type = pipeline.source_type;
+  // A quarter of the memory is for batches in flight; the rest is for the sinks' clients, the state
+  // store and the transactions that are being read.
+  const auto share = config_.memory_limit_bytes / 4 / config_.pipelines.size();
+  settings.buffer_bytes =
+      std::clamp<std::uint64_t>(share, std::uint64_t{4} << 20, std::uint64_t{256} << 20);
+  settings.retry = {pipeline.retry.initial, pipeline.retry.max};
+  settings.build = [this, &pipeline](const PipelineState& state) { return build(pipeline, state); };
+  return settings;
+}
+
+Result<PipelineParts> Daemon::build(const config::PipelineConfig& pipeline,
+                                    const PipelineState& state) {
+  const Runtime runtime = runtime_.scoped("pipeline", pipeline.name);
+  PipelineParts parts;
+  const auto* source = find_entry(sources_, pipeline.source_type);
+  ROWTIDE_TRY_ASSIGN(
+      parts.source, source->make(*pipeline.source, pipeline.name, *store_, state.schemas, runtime));
+  for (const auto& sink : pipeline.sinks) {
+    LaneParts lane;
+    lane.settings.name = sink.name;
+    lane.settings.type = sink.type;
+    lane.settings.required = sink.required;
+    if (!sink.tables.matches_everything()) {
+      lane.settings.wants = [filter = sink.tables](const Event& event) {
+        return event.schema == nullptr || filter.matches(event.schema->schema, event.schema->table);
+      };
+    }
+    const auto* entry = find_entry(sinks_, sink.type);
+    ROWTIDE_TRY_ASSIGN(lane.sink, entry->make(*sink.connector, runtime.scoped("sink", sink.name)));
+    parts.lanes.push_back(std::move(lane));
+  }
+  return parts;
+}
+
+Result<Pipeline*> Daemon::find(std::string_view name) const {
+  std::string known;
+  for (const auto& pipeline : pipelines_) {
+    if (pipeline->name() == name) {
+      return pipeline.get();
+    }
+    known += (known.empty() ? "" : ", ") + pipeline->name();
+  }
+  return fail(operator_error(Code::kNotFound, fmt::format("there is no pipeline '{}'", name),
+                             "Known pipelines: " + known));
+}
+
+std::vector<PipelineStatus> Daemon::status() const {
+  std::vector<PipelineStatus> all;
+  for (const auto& pipeline : pipelines_) {
+    all.push_back(pipeline->status());
+  }
+  return all;
+}
+
+Result<void> Daemon::act(std::string_view pipeline, Action action) {
+  ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
+  return found->act(action);
+}
+
+Result<std::vector<ControlPlane::Offset>> Daemon::offsets(std::string_view pipeline) const {
+  ROWTIDE_TRY_ASSIGN(const Pipeline* found, find(pipeline));
+  return found->offsets();
+}
+
+Result<void> Daemon::set_offset(std::string_view pipeline, std::string_view sink,
+                                const ResumePoint& point) {
+  ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
+  return found->set_offset(sink, point);
+}
+
+Result<void> Daemon::query(std::string_view pipeline, std::string_view sink, std::string_view sql,
+                           QueryOutput& out) {
+  ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
+  return found->query(sink, sql, out);
+}
+
+Result<void> Daemon::tail(std::string_view pipeline, const TapOutput& out) {
+  ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
+  const auto tap = std::make_shared<Tap>();
+  found->add_tap(tap);
+  const auto encoder = make_flat_json(found->name(), ValueJsonOptions{});
+  std::string line;
+  std::uint64_t dropped_before = 0;
+  if (!out("")) {
+    return {};
+  }
+  while (!stopping_.load()) {
+    std::uint64_t dropped = 0;
+    const BatchPtr batch = tap->next(runtime_.clock.now() + kTapInterval, dropped);
+    if (dropped > dropped_before) {
+      dropped_before = dropped;
+      if (!out(R"({"notice":"watching is slower than the stream: some changes were left out"})")) {
+        return {};
+      }
+    }
+    if (batch == nullptr) {
+      // An empty line tells a reader that is gone from one that has nothing to read.
+      if (!out("")) {
+        return {};
+      }
+      continue;
+    }
+    for (const auto& event : batch->events()) {
+      line.clear();
+      encoder->encode(*batch, event, line);
+      if (!out(line)) {
+        return {};
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace rowtide

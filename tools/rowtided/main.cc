@@ -1,0 +1,108 @@
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "tools/connectors/connectors.h"
+#include "tools/rowtided/daemon.h"
+
+namespace {
+
+// Exit codes of sysexits.h that supervisors know: do not restart on 78.
+constexpr int kExitUsage = 64;
+constexpr int kExitUnavailable = 69;
+constexpr int kExitConfig = 78;
+
+constexpr std::string_view kUsage =
+    "usage: rowtided --config FILE\n"
+    "Replicates the changes of databases as FILE says. SIGTERM drains and ends it.\n"
+    "  --config FILE   configuration (YAML); rowtide init URL writes a first one\n"
+    "  --version       print the version\n";
+
+// Batches come and go in blocks of a quarter megabyte: kept on the heap they are reused, mapped one
+// by one each of them costs page faults.
+void tune_allocator() {
+  ::mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  ::mallopt(M_ARENA_MAX, 4);
+}
+
+int run(const std::string& config_path) {
+  using namespace rowtide;
+  const auto sources = schemas_of(all_sources());
+  const auto sinks = schemas_of(all_sinks());
+  auto config = config::load_config_file(config_path, sources, sinks);
+  if (!config) {
+    std::fprintf(stderr, "rowtided: %s\n", config.error().to_text().c_str());
+    return kExitConfig;
+  }
+  const SystemClock clock;
+  Failpoints failpoints;
+  const char* armed = std::getenv("ROWTIDE_FAILPOINT");
+  if (armed != nullptr) {
+    if (auto done = failpoints.arm(armed); !done) {
+      std::fprintf(stderr, "rowtided: %s\n", done.error().to_text().c_str());
+      return kExitConfig;
+    }
+  }
+  const Runtime runtime{clock, failpoints, Log::to_stderr(config->log.format, config->log.level)};
+
+  // Blocked before any thread starts, so that only this thread receives them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  Daemon daemon(std::move(*config), runtime);
+  if (auto started = daemon.start(); !started) {
+    std::fprintf(stderr, "rowtided: %s\n", started.error().to_text().c_str());
+    return started.error().code == Code::kConfig ? kExitConfig : kExitUnavailable;
+  }
+  while (true) {
+    int received = 0;
+    sigwait(&signals, &received);
+    if (received == SIGHUP) {
+      runtime.log.warn("SIGHUP: the configuration is read at start only; restart to apply changes");
+      continue;
+    }
+    break;
+  }
+  runtime.log.info("draining");
+  daemon.stop();
+  runtime.log.info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tune_allocator();
+  std::string config_path;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--config" && i + 1 < argc) {
+      config_path = argv[++i];
+    } else if (argument.starts_with("--config=")) {
+      config_path = argument.substr(9);
+    } else if (argument == "--version") {
+      std::printf("rowtided %s\n", ROWTIDE_VERSION);
+      return 0;
+    } else {
+      std::fputs(kUsage.data(), argument == "--help" ? stdout : stderr);
+      return argument == "--help" ? 0 : kExitUsage;
+    }
+  }
+  if (config_path.empty()) {
+    std::fputs(kUsage.data(), stderr);
+    return kExitUsage;
+  }
+  return run(config_path);
+}
