@@ -1,5 +1,7 @@
 #include "offsets/memory_store.h"
 
+#include <algorithm>
+
 namespace rowtide {
 
 Result<PipelineState> MemoryStore::load(std::string_view pipeline) {
@@ -8,10 +10,10 @@ Result<PipelineState> MemoryStore::load(std::string_view pipeline) {
   return found == pipelines_.end() ? PipelineState{} : found->second;
 }
 
-Result<Epoch> MemoryStore::begin_epoch(std::string_view pipeline) {
+Result<Epoch> MemoryStore::begin_epoch(std::string_view pipeline, Epoch floor) {
   const std::lock_guard lock(mutex_);
   auto& epoch = pipelines_[std::string(pipeline)].epoch;
-  epoch = Epoch(epoch.value + 1);
+  epoch = std::max(Epoch(epoch.value + 1), floor);
   return epoch;
 }
 

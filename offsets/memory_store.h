@@ -15,7 +15,7 @@ namespace rowtide {
 class MemoryStore final : public StateStore, public SpillStore {
  public:
   Result<PipelineState> load(std::string_view pipeline) override;
-  Result<Epoch> begin_epoch(std::string_view pipeline) override;
+  Result<Epoch> begin_epoch(std::string_view pipeline, Epoch floor) override;
   Result<void> commit(std::span<const Commit> commits) override;
   Result<void> set_lane(std::string_view pipeline, std::string_view sink,
                         const LaneState& state) override;

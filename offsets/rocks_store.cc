@@ -241,7 +241,7 @@ Result<void> RocksStore::load_schemas(std::string_view pipeline, PipelineState& 
   return {};
 }
 
-Result<Epoch> RocksStore::begin_epoch(std::string_view pipeline) {
+Result<Epoch> RocksStore::begin_epoch(std::string_view pipeline, Epoch floor) {
   ROWTIDE_TRY(check_name(pipeline));
   const std::lock_guard lock(mutex_);
   const auto key = epoch_key(pipeline);
@@ -254,7 +254,7 @@ Result<Epoch> RocksStore::begin_epoch(std::string_view pipeline) {
     }
     epoch = *last;
   }
-  epoch = Epoch(epoch.value + 1);
+  epoch = std::max(Epoch(epoch.value + 1), floor);
   rocksdb::WriteBatch batch;
   batch.Put(key, encode_epoch(key, epoch)).PermitUncheckedError();
   ROWTIDE_TRY(write(batch));

@@ -32,7 +32,7 @@ class RocksStore final : public StateStore, public SpillStore {
   RocksStore& operator=(const RocksStore&) = delete;
 
   Result<PipelineState> load(std::string_view pipeline) override;
-  Result<Epoch> begin_epoch(std::string_view pipeline) override;
+  Result<Epoch> begin_epoch(std::string_view pipeline, Epoch floor) override;
   Result<void> commit(std::span<const Commit> commits) override;
   Result<void> set_lane(std::string_view pipeline, std::string_view sink,
                         const LaneState& state) override;

@@ -44,9 +44,10 @@ struct StreamStart {
   // The furthest that any lane was delivered; at or above `from`. What lies between is known to the
   // source's history, which is what tells a fork of it.
   std::optional<ResumePoint> highest;
-  // True when rows between `from` and what was acknowledged earlier must be sent again (a sink was
-  // restored from a backup). A source that no longer has them fails with Code::kPositionLost.
-  bool must_reach_back = false;
+  // The lowest point behind which every row is still owed to some lane. A source that no longer has
+  // them all fails with Code::kPositionLost. nullopt when that cannot be told: nothing was read
+  // before, or the store was lost and a marker may lag behind what a quiet source had confirmed.
+  std::optional<ResumePoint> owed_from;
 };
 
 // One stream of changes from one database.

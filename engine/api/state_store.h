@@ -51,8 +51,10 @@ class StateStore {
   virtual ~StateStore() = default;
 
   virtual Result<PipelineState> load(std::string_view pipeline) = 0;
-  // Steps and returns the pipeline's epoch, synced, so that no two openings ever share one.
-  virtual Result<Epoch> begin_epoch(std::string_view pipeline) = 0;
+  // Steps and returns the pipeline's epoch, synced, so that no two openings ever share one. It is
+  // at least `floor`: a store that was lost or restored must not fall behind what the sinks have
+  // seen, so openings pass the wall clock in milliseconds.
+  virtual Result<Epoch> begin_epoch(std::string_view pipeline, Epoch floor) = 0;
   // One synced atomic write of everything in `commits`.
   virtual Result<void> commit(std::span<const Commit> commits) = 0;
   // Replaces a lane's stored position (rowtide offsets set); synced.

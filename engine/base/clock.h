@@ -14,7 +14,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual MonotonicTime now() const noexcept = 0;
-  // Microseconds since 1970-01-01 UTC. For display and lag only; nothing is ordered by it.
+  // Microseconds since 1970-01-01 UTC. For display and lag; the only order that hangs on it
+  // is that of epochs whose store was lost.
   virtual std::int64_t wall_us() const noexcept = 0;
 };
 

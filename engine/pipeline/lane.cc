@@ -87,6 +87,16 @@ void Lane::rewound() {
   woken_.notify_all();
 }
 
+void Lane::lose_position(Error error) {
+  {
+    const std::scoped_lock lock(mutex_);
+    lost_ = std::move(error);
+  }
+  taking_.store(false);
+  woken_.notify_all();
+  log_.wake();
+}
+
 void Lane::run() {
   while (true) {
     const auto outcome = session();
@@ -117,11 +127,8 @@ Result<void> Lane::session() {
   rows_before_session_ = status_.rows_delivered;
   bytes_before_session_ = status_.bytes_delivered;
   split_before_session_ = status_.transactions_split;
-  auto start = recover();
-  if (!start) {
-    return fail(std::move(start).error());
-  }
-  ROWTIDE_TRY(attach(*start));
+  ROWTIDE_TRY(recover());
+  ROWTIDE_TRY(attach());
   if (abandoned_.load()) {
     return {};
   }
@@ -129,7 +136,7 @@ Result<void> Lane::session() {
   return deliver_all();
 }
 
-Result<StreamStart> Lane::recover() {
+Result<void> Lane::recover() {
   auto opened = sink_.sink->open(context_);
   if (!opened) {
     return fail(std::move(opened).error());
@@ -140,59 +147,69 @@ Result<StreamStart> Lane::recover() {
   data_submitted_.reset();
   tail_.reset();
   oldest_pending_us_ = 0;
-  StreamStart start;
+  ROWTIDE_TRY_ASSIGN(LaneStart start, where_to_start(marker));
+  owed_ = start.owed;
+  if (start.from) {
+    taken_ = start.from->position;
+    status_.position = start.from->position;
+    LaneState state;
+    state.durable = *std::move(start.from);
+    state.marker = marker;
+    durable_ = std::move(state);
+  }
+  return {};
+}
+
+Result<LaneStart> Lane::where_to_start(const std::optional<ResumePoint>& marker) const {
+  LaneStart start;
   const bool keeps_marker = status_.guarantee != Guarantee::kAtLeastOnce;
   if (!keeps_marker || (!marker && !(durable_ && durable_->marker))) {
     // Nothing to compare with: what the store says, or the source's start.
     if (durable_) {
       start.from = durable_->durable;
+      start.owed = true;
     }
-  } else if (!marker) {
+    return start;
+  }
+  if (!marker) {
     return fail(operator_error(
         Code::kPositionLost,
         "the destination holds no marker, but was delivered up to " +
             to_text(durable_->marker->position),
         "It was emptied or restored from before the first delivery. Restore it, or forget this "
         "sink's position with a new sink name and backfill"));
-  } else if (durable_ && durable_->marker && marker->position < durable_->marker->position) {
+  }
+  start.from = *marker;
+  if (durable_ && durable_->marker && marker->position < durable_->marker->position) {
     runtime_.log.warn(
         "marker {} lies behind the stored position {}: the destination was restored "
         "from a backup, asking the source to send the difference again",
         to_text(marker->position), to_text(durable_->marker->position));
-    start.from = *marker;
-    start.must_reach_back = true;
-  } else {
-    start.from = *marker;
-    if (durable_ && durable_->durable.position > marker->position) {
-      start.from = durable_->durable;
-    }
-  }
-  if (start.from) {
-    taken_ = start.from->position;
-    LaneState state;
-    state.durable = *start.from;
-    state.marker = marker;
-    durable_ = state;
-    status_.position = start.from->position;
+    start.owed = true;
+  } else if (durable_ && durable_->durable.position >= marker->position) {
+    start.from = durable_->durable;
+    start.owed = true;
   }
   return start;
 }
 
-Result<void> Lane::attach(const StreamStart& start) {
+Result<void> Lane::attach() {
   // The pipeline starts its stream only when every lane has settled, so a first attach finds an
   // empty log or one that reaches back; later ones may have to ask for a rewind.
-  const auto after =
-      start.from ? std::optional<Position>(start.from->position) : std::optional<Position>();
-  bool attached = !start.must_reach_back && log_.attach(index_, after);
+  const auto after = taken_;
+  bool attached = log_.attach(index_, after);
   if (!attached) {
     {
       const std::scoped_lock lock(mutex_);
       rewind_pending_ = true;
     }
-    listener_.lane_needs_rewind(index_, start);
+    listener_.lane_needs_rewind(index_);
     settled_.store(true);
     std::unique_lock lock(mutex_);
-    woken_.wait(lock, [&] { return !rewind_pending_ || stopping_.load(); });
+    woken_.wait(lock, [&] { return !rewind_pending_ || lost_ || stopping_.load(); });
+    if (lost_) {
+      return fail(*lost_);
+    }
     lock.unlock();
     if (stopping_.load()) {
       return {};
@@ -210,6 +227,9 @@ Result<void> Lane::attach(const StreamStart& start) {
 
 Result<void> Lane::deliver_all() {
   while (!abandoned_.load()) {
+    if (const std::scoped_lock lock(mutex_); lost_) {
+      return fail(*lost_);
+    }
     const bool pending = data_submitted_.has_value();
     const auto until = runtime_.clock.now() + (pending ? kProgressInterval : kIdleInterval);
     BatchPtr batch;
@@ -338,6 +358,9 @@ bool Lane::wait_before_retry(std::chrono::milliseconds pause) {
 
 void Lane::set_state(RunState state, std::optional<Error> error) {
   const std::scoped_lock lock(mutex_);
+  if (state == RunState::kRetrying && status_.state != RunState::kRetrying) {
+    failing_since_ = runtime_.clock.now();
+  }
   status_.state = state;
   if (error) {
     status_.last_error = std::move(error);
@@ -362,9 +385,29 @@ std::optional<LaneState> Lane::durable_state() const {
   return durable_;
 }
 
-std::optional<ResumePoint> Lane::needed_from() const {
+LaneStart Lane::needed_from() const {
   const std::scoped_lock lock(mutex_);
-  return durable_ ? std::optional(durable_->durable) : std::nullopt;
+  LaneStart start;
+  if (durable_) {
+    start.from = durable_->durable;
+    start.owed = owed_;
+  }
+  return start;
+}
+
+bool Lane::holds_source() const {
+  if (settings_.required) {
+    return true;
+  }
+  const std::scoped_lock lock(mutex_);
+  switch (status_.state) {
+    case RunState::kStopped:
+      return false;
+    case RunState::kRetrying:
+      return runtime_.clock.now() < failing_since_ + kOptionalLaneGrace;
+    default:
+      return true;
+  }
 }
 
 }  // namespace rowtide

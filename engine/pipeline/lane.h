@@ -19,10 +19,22 @@ namespace rowtide {
 struct LaneSettings {
   std::string name;
   std::string type;
-  // A lane that is not required never holds back what the source may forget.
+  // A lane that is not required holds back what the source may forget only while it works, or has
+  // failed for less than kOptionalLaneGrace. One that comes back too late stops with
+  // Code::kPositionLost instead of going on over a hole.
   bool required = true;
   // The events that this lane wants; null = all.
   std::function<bool(const Event&)> wants;
+};
+
+constexpr auto kOptionalLaneGrace = std::chrono::seconds(10);
+
+// Where the stream has to start for a lane.
+struct LaneStart {
+  std::optional<ResumePoint> from;  // nullopt = from the source's start
+  // True when every row behind `from` is still to come. False for a marker that no store vouches
+  // for: it may lag behind what a quiet source was allowed to forget.
+  bool owed = false;
 };
 
 // What a lane tells its pipeline. Called on the lane's thread.
@@ -32,8 +44,8 @@ class LaneListener {
   // The lane's durable state moved, or was found out when its sink opened.
   virtual void lane_moved(std::size_t lane) = 0;
   // The change log does not reach back to what this lane needs next: the stream has to start over
-  // behind `start`. The lane waits until that was done.
-  virtual void lane_needs_rewind(std::size_t lane, const StreamStart& start) = 0;
+  // where the lane says. The lane waits until that was done.
+  virtual void lane_needs_rewind(std::size_t lane) = 0;
 };
 
 // One sink of a pipeline: its own thread, cursor, retries and state.
@@ -55,13 +67,14 @@ class Lane {
   void join();
   // The pipeline restarted the stream: the lane may attach again.
   void rewound();
+  // The source no longer has what this lane needs: it stops with `error`.
+  void lose_position(Error error);
 
   // Thread safe.
   LaneStatus status() const;
   // What is durable, as far as known; what the pipeline stores.
   std::optional<LaneState> durable_state() const;
-  // Where the stream must start for this lane; nullopt = from the source's start.
-  std::optional<ResumePoint> needed_from() const;
+  LaneStart needed_from() const;
   // True once the lane has found out where it stands, or has failed to at least once.
   bool settled() const noexcept { return settled_.load(); }
   // True while the lane takes batches from the change log.
@@ -70,6 +83,8 @@ class Lane {
   bool finished() const noexcept { return finished_.load(); }
   std::size_t index() const noexcept { return index_; }
   bool required() const noexcept { return settings_.required; }
+  // True while the source must keep what this lane has not stored yet.
+  bool holds_source() const;
   const std::string& name() const noexcept { return settings_.name; }
   Queryable* queryable() const noexcept { return sink_.queryable; }
 
@@ -77,8 +92,10 @@ class Lane {
   void run();
   // One life of the sink: open, deliver until told to stop (true) or an error.
   Result<void> session();
-  Result<StreamStart> recover();
-  Result<void> attach(const StreamStart& start);
+  Result<void> recover();
+  // Compares the destination's marker (nullopt = it has none) with the store.
+  Result<LaneStart> where_to_start(const std::optional<ResumePoint>& marker) const;
+  Result<void> attach();
   Result<void> deliver_all();
   Result<void> deliver(const BatchPtr& batch);
   Result<void> drain();
@@ -109,7 +126,10 @@ class Lane {
   std::condition_variable woken_;
   LaneStatus status_;                 // guarded by mutex_
   std::optional<LaneState> durable_;  // guarded by mutex_
+  bool owed_ = false;                 // guarded by mutex_; see LaneStart
   bool rewind_pending_ = false;       // guarded by mutex_
+  std::optional<Error> lost_;         // guarded by mutex_
+  MonotonicTime failing_since_{};     // guarded by mutex_; meaningful while retrying
   // Commit time of the oldest change given to the sink and not durable; 0 = none.
   std::int64_t oldest_pending_us_ = 0;  // guarded by mutex_
 

@@ -15,6 +15,10 @@ const ResumePoint* earlier(const ResumePoint* a, const ResumePoint* b) {
   return a == nullptr || b->position < a->position ? b : a;
 }
 
+Epoch this_opening(const Clock& clock) {
+  return Epoch(static_cast<std::uint64_t>(clock.wall_us() / 1000));
+}
+
 }  // namespace
 
 Pipeline::Pipeline(PipelineSettings settings, StateStore& store, Committer& committer,
@@ -35,7 +39,8 @@ Result<void> Pipeline::start() {
 
 Result<void> Pipeline::start_locked() {
   auto started = [&]() -> Result<void> {
-    ROWTIDE_TRY_ASSIGN(const Epoch epoch, store_.begin_epoch(settings_.name));
+    ROWTIDE_TRY_ASSIGN(const Epoch epoch,
+                       store_.begin_epoch(settings_.name, this_opening(runtime_.clock)));
     ROWTIDE_TRY_ASSIGN(const PipelineState state, store_.load(settings_.name));
     ROWTIDE_TRY_ASSIGN(PipelineParts parts, settings_.build(state));
     auto run = std::make_shared<Run>(settings_.buffer_bytes, parts.lanes.size());
@@ -43,7 +48,6 @@ Result<void> Pipeline::start_locked() {
     {
       const std::scoped_lock lock(mutex_);
       stopping_ = false;
-      must_reach_back_ = false;
       rewinding_.clear();
       acknowledgeable_.reset();
       stored_ = state.lanes;
@@ -85,6 +89,10 @@ Result<void> Pipeline::start_locked() {
     runtime_.log.error(started.error());
   }
   return started;
+}
+
+bool Pipeline::wants_stream(const Lane& lane) const {
+  return lane.taking() || std::ranges::find(rewinding_, lane.index()) != rewinding_.end();
 }
 
 void Pipeline::stop(std::chrono::milliseconds drain_for) {
@@ -167,7 +175,7 @@ void Pipeline::lane_moved(std::size_t /*lane*/) {
   committer_.notify();
 }
 
-void Pipeline::lane_needs_rewind(std::size_t lane, const StreamStart& start) {
+void Pipeline::lane_needs_rewind(std::size_t lane) {
   std::shared_ptr<Run> run;
   {
     const std::scoped_lock lock(run_mutex_);
@@ -176,7 +184,6 @@ void Pipeline::lane_needs_rewind(std::size_t lane, const StreamStart& start) {
   {
     const std::scoped_lock lock(mutex_);
     rewinding_.push_back(lane);
-    must_reach_back_ = must_reach_back_ || start.must_reach_back;
   }
   lanes_changed_.notify_all();
   if (run != nullptr) {
@@ -198,43 +205,66 @@ std::optional<StreamStart> Pipeline::wait_for_start() {
   };
   std::unique_lock lock(mutex_);
   lanes_changed_.wait_for(lock, kSettleTimeout, settled);
-  const auto wants_stream = [&](const auto& lane) {
-    return lane->taking() || std::ranges::find(rewinding_, lane->index()) != rewinding_.end();
-  };
-  lanes_changed_.wait(lock,
-                      [&] { return stopping_ || std::ranges::any_of(run->lanes, wants_stream); });
+  lanes_changed_.wait(lock, [&] {
+    return stopping_ ||
+           std::ranges::any_of(run->lanes, [&](const auto& lane) { return wants_stream(*lane); });
+  });
   if (stopping_) {
     return std::nullopt;
   }
   StreamStart start;
-  start.must_reach_back = std::exchange(must_reach_back_, false);
   bool from_the_beginning = false;
-  const ResumePoint* first = nullptr;
-  std::vector<ResumePoint> points;
+  const auto lower = [](std::optional<ResumePoint>& least, const ResumePoint& point) {
+    if (!least || point.position < least->position) {
+      least = point;
+    }
+  };
   for (const auto& lane : run->lanes) {
-    if (!wants_stream(lane)) {
+    const LaneStart needed = lane->needed_from();
+    if (needed.from && (!start.highest || needed.from->position > start.highest->position)) {
+      start.highest = needed.from;
+    }
+    if (!wants_stream(*lane)) {
       continue;
     }
-    auto needed = lane->needed_from();
-    if (needed) {
-      points.push_back(std::move(*needed));
-    } else {
+    if (!needed.from) {
       from_the_beginning = true;
+      continue;
+    }
+    lower(start.from, *needed.from);
+    if (needed.owed) {
+      lower(start.owed_from, *needed.from);
     }
   }
-  for (const auto& point : points) {
-    first = earlier(first, &point);
-  }
-  if (!from_the_beginning && first != nullptr) {
-    start.from = *first;
-  }
-  for (const auto& lane : run->lanes) {
-    const auto reached = lane->needed_from();
-    if (reached && (!start.highest || reached->position > start.highest->position)) {
-      start.highest = reached;
-    }
+  if (from_the_beginning) {
+    start.from.reset();
   }
   return start;
+}
+
+bool Pipeline::position_lost(const Error& error) {
+  std::shared_ptr<Run> run;
+  {
+    const std::scoped_lock lock(run_mutex_);
+    run = run_;
+  }
+  // The lane that needs the most goes first; the next try shows whether that was enough.
+  Lane* furthest_back = nullptr;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& lane : run->lanes) {
+    const LaneStart needed = lane->needed_from();
+    if (needed.owed && wants_stream(*lane) &&
+        (furthest_back == nullptr ||
+         needed.from->position < furthest_back->needed_from().from->position)) {
+      furthest_back = lane.get();
+    }
+  }
+  if (furthest_back == nullptr || furthest_back->required()) {
+    return false;
+  }
+  std::erase(rewinding_, furthest_back->index());
+  furthest_back->lose_position(error);
+  return true;
 }
 
 void Pipeline::stream_restarted() {
@@ -334,11 +364,11 @@ void Pipeline::committed(const Commit& commit) {
   if (run == nullptr) {
     return;
   }
-  // The least of what the required lanes have stored may be forgotten by the source; a required
-  // lane that stands nowhere yet holds everything.
+  // The least of what these lanes have stored may be forgotten by the source; one that stands
+  // nowhere yet holds everything.
   const ResumePoint* least = nullptr;
   for (const auto& lane : run->lanes) {
-    if (!lane->required()) {
+    if (!lane->holds_source()) {
       continue;
     }
     const auto state = stored_.find(lane->name());

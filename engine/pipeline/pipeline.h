@@ -91,14 +91,17 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   Result<void> start_locked();
   void stop_locked(std::chrono::milliseconds drain_for);
   bool drained(const Run& run) const;
+  // With mutex_ held: whether the lane takes the stream, or waits for it to start over.
+  bool wants_stream(const Lane& lane) const;
 
   // LaneListener
   void lane_moved(std::size_t lane) override;
-  void lane_needs_rewind(std::size_t lane, const StreamStart& start) override;
+  void lane_needs_rewind(std::size_t lane) override;
   // ReaderHost
   std::optional<StreamStart> wait_for_start() override;
   void stream_restarted() override;
   std::optional<ResumePoint> acknowledgeable() override;
+  bool position_lost(const Error& error) override;
   void batch_appended(const BatchPtr& batch) override;
   // CommitParticipant
   std::optional<Commit> collect() override;
@@ -122,7 +125,6 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   std::optional<Error> store_error_;            // guarded by mutex_
   std::vector<LaneStatus> stopped_lanes_;       // guarded by mutex_; status while no run is alive
   bool stopping_ = false;                       // guarded by mutex_
-  bool must_reach_back_ = false;                // guarded by mutex_
   std::vector<std::size_t> rewinding_;          // guarded by mutex_
   std::optional<ResumePoint> acknowledgeable_;  // guarded by mutex_
   std::map<std::string, LaneState> stored_;     // guarded by mutex_

@@ -128,7 +128,7 @@ bool Reader::open_stream() {
     }
     highest_ = start.highest;
     appended_ = start.from;
-    must_reach_back_ = start.must_reach_back;
+    owed_from_ = start.owed_from;
     log_.restart(start.from ? std::optional<Position>(start.from->position) : std::nullopt);
     builder_.reset();
     host_.stream_restarted();
@@ -138,12 +138,16 @@ bool Reader::open_stream() {
     if (appended_ && (!highest_ || appended_->position > highest_->position)) {
       start.highest = appended_;
     }
-    start.must_reach_back = must_reach_back_;
+    start.owed_from = owed_from_;
   }
   if (auto opened = source_.open(start); !opened) {
+    if (opened.error().code == Code::kPositionLost && host_.position_lost(opened.error())) {
+      source_.close();
+      restart_requested_.store(true);
+      return true;
+    }
     return recover_from(opened.error());
   }
-  must_reach_back_ = false;
   opened_ = true;
   set_state(RunState::kRunning, std::nullopt);
   return true;
@@ -191,6 +195,7 @@ void Reader::cut() {
   runtime_.failpoints.hit(Failpoint::kReaderBeforeAppend);
   BatchPtr batch = builder_.take();
   appended_ = batch->resume_point();
+  owed_from_ = appended_;
   totals_.events.fetch_add(batch->events().size(), std::memory_order_relaxed);
   totals_.bytes.fetch_add(batch->size_bytes(), std::memory_order_relaxed);
   for (const auto& transaction : batch->transactions()) {

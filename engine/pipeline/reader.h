@@ -24,6 +24,9 @@ class ReaderHost {
   virtual void stream_restarted() = 0;
   // Everything up to here is durable in every required sink and synced in the store.
   virtual std::optional<ResumePoint> acknowledgeable() = 0;
+  // The source no longer has what some lane needs. True when the stream can go on without the lanes
+  // that need it; wait_for_start then says from where.
+  virtual bool position_lost(const Error& error) = 0;
   // A batch was appended to the change log.
   virtual void batch_appended(const BatchPtr& batch) = 0;
 };
@@ -82,7 +85,7 @@ class Reader {
   std::optional<ResumePoint> appended_;
   // The furthest that the lanes had been delivered when the stream was (re)started.
   std::optional<ResumePoint> highest_;
-  bool must_reach_back_ = false;
+  std::optional<ResumePoint> owed_from_;
   bool opened_ = false;
 
   mutable std::mutex mutex_;

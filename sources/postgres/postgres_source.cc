@@ -110,6 +110,7 @@ Result<void> PostgresSource::open(const StreamStart& start) {
   notices_.clear_skipped();
   ROWTIDE_TRY(replication_.start(options));
   acknowledged_lsn_ = 0;
+  known_lsn_ = stored ? stored->lsn : 0;
   next_status_ = runtime_.clock.now();
   runtime_.log.info("streaming from slot {} at {} ({}, protocol {}, {})", names_.slot,
                     lsn_text(from_lsn), PQparameterStatus(monitor_.get(), "server_version"),
@@ -122,17 +123,21 @@ Result<void> PostgresSource::open(const StreamStart& start) {
 }
 
 Result<std::uint64_t> PostgresSource::start_lsn(const StreamStart& start, std::uint64_t slot_lsn) {
-  if (start.from) {
-    ROWTIDE_TRY_ASSIGN(const StreamIdentity from, parse_token(start.from->token));
-    if (start.must_reach_back && slot_lsn > from.lsn) {
+  if (start.owed_from) {
+    ROWTIDE_TRY_ASSIGN(const StreamIdentity owed, parse_token(start.owed_from->token));
+    if (slot_lsn > owed.lsn) {
       return fail(operator_error(
           Code::kPositionLost,
           fmt::format("the sink stands at {}, but slot {} was confirmed up to {}: the rows between "
                       "are not in the slot any more",
-                      lsn_text(from.lsn), names_.slot, lsn_text(slot_lsn)),
-          "The sink was restored from a backup older than the slot: restore a newer one, or resync "
-          "it under a new sink name"));
+                      lsn_text(owed.lsn), names_.slot, lsn_text(slot_lsn)),
+          "The slot went on without the sink: it was restored from a backup, is not required and "
+          "came back late, or somebody advanced the slot. Restore a newer backup, or resync it "
+          "under a new sink name"));
     }
+  }
+  if (start.from) {
+    ROWTIDE_TRY_ASSIGN(const StreamIdentity from, parse_token(start.from->token));
     return from.lsn;
   }
   // Without a position an existing slot decides: skipping to "now" could jump over rows that an
@@ -237,14 +242,19 @@ Result<void> PostgresSource::acknowledge(const std::optional<ResumePoint>& durab
   std::uint64_t flush_lsn = acknowledged_lsn_;
   if (durable) {
     ROWTIDE_TRY_ASSIGN(const StreamIdentity identity, parse_token(durable->token));
-    flush_lsn = std::max(flush_lsn, identity.lsn);
+    // The server would believe any number, skip everything below it, and lose it for us. Behind a
+    // stream that started over for one sink, what the others stored waits until it came again.
+    const bool received = identity.lsn <= assembler_.received_lsn();
+    ROWTIDE_ASSERT(received || identity.lsn <= known_lsn_);
+    if (received) {
+      flush_lsn = std::max(flush_lsn, identity.lsn);
+    }
   }
   const bool moved = flush_lsn > acknowledged_lsn_;
   const bool replying = reply_due_ && now >= next_reply_;
   if (!moved && !replying && now < next_status_) {
     return {};
   }
-  // The server would believe any number, skip everything below it, and lose it for us.
   ROWTIDE_ASSERT(flush_lsn <= assembler_.received_lsn());
   if (moved) {
     runtime_.failpoints.hit(Failpoint::kSourceBeforeAck);

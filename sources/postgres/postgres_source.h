@@ -64,6 +64,8 @@ class PostgresSource final : public Source {
   bool text_forced_ = false;
   bool binary_ = false;
   std::uint64_t acknowledged_lsn_ = 0;
+  // The furthest that any lane had been delivered when the stream was opened.
+  std::uint64_t known_lsn_ = 0;
   std::uint64_t pending_wal_end_ = 0;
   MonotonicTime next_status_{};
   MonotonicTime next_reply_{};

@@ -41,9 +41,7 @@ void judge_wal_level(const ServerInfo& server, Findings& findings) {
   }
   add_error(findings, "wal_level",
             fmt::format("wal_level is {}; logical decoding needs logical", server.wal_level),
-            server.in_recovery
-                ? "On the primary: ALTER SYSTEM SET wal_level = logical; and restart it"
-                : "ALTER SYSTEM SET wal_level = logical; and restart the server");
+            wal_level_fix(server));
 }
 
 void judge_capacity(const PreflightState& state, Findings& findings) {

@@ -54,6 +54,16 @@ Result<void> check_slot(const ServerInfo& server, const SlotInfo& slot, const Na
   return {};
 }
 
+Result<void> check_wal_level(const ServerInfo& server) {
+  if (server.wal_level == "logical") {
+    return {};
+  }
+  return fail(operator_error(
+      Code::kUnsupported,
+      fmt::format("wal_level is {}; logical decoding needs logical", server.wal_level),
+      wal_level_fix(server)));
+}
+
 // Ends a statement that waits for other transactions. The setting is the session's, so it is put
 // back whatever happens in between.
 class StatementTimeout {
@@ -191,6 +201,7 @@ Result<bool> ensure_publication(PGconn* connection, const ServerInfo& server,
 Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
                               const Names& names, bool has_position) {
   ROWTIDE_TRY_ASSIGN(const auto server, load_server(connection));
+  ROWTIDE_TRY(check_wal_level(server));
   ROWTIDE_TRY_ASSIGN(const auto existing, load_slot(connection, names.slot));
   if (existing) {
     ROWTIDE_TRY(check_slot(server, *existing, names));

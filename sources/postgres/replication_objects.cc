@@ -295,6 +295,11 @@ std::string drop_slot_sql(std::string_view slot) {
   return "SELECT pg_drop_replication_slot(" + quote_literal(slot) + ")";
 }
 
+std::string wal_level_fix(const ServerInfo& server) {
+  return server.in_recovery ? "On the primary: ALTER SYSTEM SET wal_level = logical; and restart it"
+                            : "ALTER SYSTEM SET wal_level = logical; and restart the server";
+}
+
 std::vector<TableInfo> with_leaves(const std::vector<TableInfo>& all,
                                    const std::vector<TableInfo>& selected) {
   std::vector<std::uint32_t> ids;

@@ -44,6 +44,9 @@ struct ServerInfo {
   int major() const { return version / 10000; }
 };
 
+// The statement that makes logical decoding possible on the server.
+std::string wal_level_fix(const ServerInfo& server);
+
 struct PublicationInfo {
   std::string owner;
   bool owned = false;

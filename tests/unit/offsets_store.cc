@@ -39,9 +39,9 @@ void tamper(const std::string& path, const std::function<void(rocksdb::DB&)>& ch
 
 // What both stores promise.
 void keeps_its_promises(StateStore& store) {
-  EXPECT_EQ(store.begin_epoch("shop").value(), Epoch(1));
-  EXPECT_EQ(store.begin_epoch("shop").value(), Epoch(2));
-  EXPECT_EQ(store.begin_epoch("other").value(), Epoch(1));
+  EXPECT_EQ(store.begin_epoch("shop", Epoch(0)).value(), Epoch(1));
+  EXPECT_EQ(store.begin_epoch("shop", Epoch(0)).value(), Epoch(2));
+  EXPECT_EQ(store.begin_epoch("other", Epoch(0)).value(), Epoch(1));
   const std::vector<Commit> commits{
       {"shop", {{"files", lane_at(100)}, {"lake", lane_at(90)}}, {test::orders_schema()}},
       {"other", {{"files", lane_at(7)}}, {}}};
@@ -82,7 +82,9 @@ TEST(RocksStore, FindsEverythingAgainAfterReopening) {
   EXPECT_EQ(shop.epoch, Epoch(2));
   EXPECT_EQ(shop.lanes["files"], lane_at(50));
   EXPECT_EQ(shop.schemas.at(1001), *test::orders_schema());
-  EXPECT_EQ(store->begin_epoch("shop").value(), Epoch(3));
+  EXPECT_EQ(store->begin_epoch("shop", Epoch(0)).value(), Epoch(3));
+  EXPECT_EQ(store->begin_epoch("shop", Epoch(1000)).value(), Epoch(1000));
+  EXPECT_EQ(store->begin_epoch("shop", Epoch(500)).value(), Epoch(1001));
 }
 
 TEST(RocksStore, WhatACommitReturnedForSurvivesAKill) {
@@ -91,7 +93,7 @@ TEST(RocksStore, WhatACommitReturnedForSurvivesAKill) {
   const pid_t child = ::fork();
   if (child == 0) {
     auto store = RocksStore::open(path, Log::silent());
-    const bool stored = store && (*store)->begin_epoch("shop") &&
+    const bool stored = store && (*store)->begin_epoch("shop", Epoch(0)) &&
                         (*store)->commit(std::vector<Commit>{
                             {"shop", {{"files", lane_at(300)}}, {test::orders_schema()}}});
     ::_exit(stored ? 0 : 1);  // without any closing, like a kill
@@ -196,7 +198,7 @@ TEST(RocksStore, AnotherProcessIsToldThatTheDirectoryIsLocked) {
 TEST(RocksStore, ANewerFormatIsRefusedAndLeftAlone) {
   const TempDir dir;
   const auto path = dir / "state";
-  ASSERT_TRUE(open_store(path)->begin_epoch("shop"));
+  ASSERT_TRUE(open_store(path)->begin_epoch("shop", Epoch(0)));
   const auto newer = encode_format(kFormatKey, kStoreFormat + 1);
   tamper(path, [&](rocksdb::DB& database) {
     ASSERT_TRUE(database.Put({}, std::string(kFormatKey), newer).ok());

@@ -7,12 +7,14 @@
 #include "sinks/blackhole/blackhole_sink.h"
 #include "sinks/jsonl/jsonl_sink.h"
 #include "sinks/stdout/stdout_sink.h"
+#include "sinks/warehouse/check.h"
 #ifdef ROWTIDE_WITH_DUCKDB
 #include "sinks/duckdb/duckdb_sink.h"
 #endif
 #ifdef ROWTIDE_WITH_POSTGRES
 #include "engine/client/postgres_client.h"
 #include "sinks/postgres/postgres_sink.h"
+#include "sources/postgres/captured_tables.h"
 #include "sources/postgres/postgres_source.h"
 #include "sources/postgres/preflight.h"
 #include "sources/postgres/starter_config.h"
@@ -43,6 +45,15 @@ SinkEntry sink_entry(std::string type, std::string doc, Guarantee guarantee,
   return entry;
 }
 
+// A sink that keeps tables, whose mode decides which tables it can take.
+template <class Config>
+[[maybe_unused]] SinkEntry warehouse_entry(SinkEntry entry) {
+  entry.check_table = [](const config::ConnectorConfig& config, const TableSchema& table) {
+    return warehouse::check_table(table, dynamic_cast<const Config&>(config).settings.mode);
+  };
+  return entry;
+}
+
 [[maybe_unused]] Error not_compiled_in(std::string_view what, std::string_view option) {
   return operator_error(Code::kUnsupported, fmt::format("this build has no {}", what),
                         fmt::format("Use a build with -D{}=ON", option));
@@ -64,7 +75,7 @@ struct AbsentConfig final : config::ConnectorConfig {
 }
 
 #ifdef ROWTIDE_WITH_POSTGRES
-Findings check_postgres(const config::ConnectorConfig& config, const std::string& pipeline) {
+SourceCheck check_postgres(const config::ConnectorConfig& config, const std::string& pipeline) {
   const auto& source = dynamic_cast<const postgres::PostgresSourceConfig&>(config);
   postgres::ConnectOptions options;
   options.url = source.url;
@@ -72,11 +83,20 @@ Findings check_postgres(const config::ConnectorConfig& config, const std::string
   options.application_name = "rowtide check";
   auto connection = postgres::connect(options);
   if (!connection) {
-    return {Finding{Finding::Severity::kError, "connection", connection.error().message,
-                    connection.error().remedy}};
+    return {{Finding{Finding::Severity::kError, "connection", connection.error().message,
+                     connection.error().remedy}},
+            {}};
   }
-  return postgres::preflight(connection->get(), source,
-                             postgres::effective_names(source, pipeline));
+  SourceCheck check;
+  check.findings =
+      postgres::preflight(connection->get(), source, postgres::effective_names(source, pipeline));
+  if (auto tables = postgres::captured_tables(connection->get(), source)) {
+    check.tables = *std::move(tables);
+  } else {
+    check.findings.push_back(
+        {Finding::Severity::kError, "tables", tables.error().message, tables.error().remedy});
+  }
+  return check;
 }
 #endif
 
@@ -90,6 +110,25 @@ Finding delivery_finding(const config::SinkConfig& sink, const SinkEntry& entry)
   }
   return {Finding::Severity::kOk, "sink " + sink.name,
           fmt::format("{}, {}", sink.type, to_string(entry.guarantee)), ""};
+}
+
+Findings check_sink_tables(const config::SinkConfig& sink, const std::vector<SinkEntry>& sinks,
+                           const std::vector<TableSchema>& tables) {
+  Findings all;
+  const auto* entry = find_entry(sinks, sink.type);
+  if (entry == nullptr || !entry->check_table) {
+    return all;
+  }
+  for (const auto& table : tables) {
+    if (!sink.tables.matches(table.schema, table.table)) {
+      continue;
+    }
+    for (auto& finding : entry->check_table(*sink.connector, table)) {
+      finding.subject = fmt::format("sink {}: {}", sink.name, finding.subject);
+      all.push_back(std::move(finding));
+    }
+  }
+  return all;
 }
 
 void check_pipeline(const config::PipelineConfig& pipeline, bool connect,
@@ -112,8 +151,14 @@ void check_pipeline(const config::PipelineConfig& pipeline, bool connect,
   }
   const auto* source = find_entry(sources, pipeline.source_type);
   if (connect && source != nullptr && source->check) {
-    for (auto& finding : source->check(*pipeline.source, pipeline.name)) {
+    SourceCheck check = source->check(*pipeline.source, pipeline.name);
+    for (auto& finding : check.findings) {
       add(std::move(finding));
+    }
+    for (const auto& sink : pipeline.sinks) {
+      for (auto& finding : check_sink_tables(sink, sinks, check.tables)) {
+        add(std::move(finding));
+      }
     }
   }
 }
@@ -147,17 +192,18 @@ std::vector<SourceEntry> all_sources() {
 std::vector<SinkEntry> all_sinks() {
   std::vector<SinkEntry> entries;
 #ifdef ROWTIDE_WITH_DUCKDB
-  entries.push_back(sink_entry<duckdb::DuckdbConfig>(
-      "duckdb", "Tables in a DuckDB file.", Guarantee::kTransactional, &duckdb::make_duckdb_sink));
+  entries.push_back(warehouse_entry<duckdb::DuckdbConfig>(sink_entry<duckdb::DuckdbConfig>(
+      "duckdb", "Tables in a DuckDB file.", Guarantee::kTransactional, &duckdb::make_duckdb_sink)));
 #else
   SinkEntry no_duckdb;
   no_duckdb.schema = absent_schema("duckdb", not_compiled_in("DuckDB sink", "ROWTIDE_WITH_DUCKDB"));
   entries.push_back(std::move(no_duckdb));
 #endif
 #ifdef ROWTIDE_WITH_POSTGRES
-  entries.push_back(sink_entry<postgres::PostgresSinkConfig>(
-      "postgres", "Tables in a PostgreSQL database.", Guarantee::kTransactional,
-      &postgres::make_postgres_sink));
+  entries.push_back(
+      warehouse_entry<postgres::PostgresSinkConfig>(sink_entry<postgres::PostgresSinkConfig>(
+          "postgres", "Tables in a PostgreSQL database.", Guarantee::kTransactional,
+          &postgres::make_postgres_sink)));
 #else
   SinkEntry no_postgres;
   no_postgres.schema =

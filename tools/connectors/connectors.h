@@ -19,6 +19,12 @@ namespace rowtide {
 
 // The table of every source and sink: the only place that knows them all. A connector that was left
 // out of this build keeps its name, so that a configuration that uses it gets a clear answer.
+// What the check of a source found, and the tables that it would send (names and keys).
+struct SourceCheck {
+  Findings findings;
+  std::vector<TableSchema> tables;
+};
+
 struct SourceEntry {
   config::ConnectorSchema schema;
   std::function<Result<std::unique_ptr<Source>>(
@@ -26,7 +32,7 @@ struct SourceEntry {
       std::map<std::uint64_t, TableSchema> schemas, const Runtime&)>
       make;
   // Connects and looks at everything that the source needs.
-  std::function<Findings(const config::ConnectorConfig&, const std::string& pipeline)> check;
+  std::function<SourceCheck(const config::ConnectorConfig&, const std::string& pipeline)> check;
   // A commented configuration for the database at the URL.
   std::function<Result<std::string>(const std::string& url)> starter_config;
   // Which URLs starter_config understands.
@@ -37,6 +43,8 @@ struct SinkEntry {
   config::ConnectorSchema schema;
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   std::function<Result<SinkHandle>(const config::ConnectorConfig&, const Runtime&)> make;
+  // What would stop the sink at this table; null for sinks that take every table.
+  std::function<Findings(const config::ConnectorConfig&, const TableSchema&)> check_table;
 };
 
 std::vector<SourceEntry> all_sources();
