@@ -152,6 +152,7 @@ class BatchBuilder {
   // Rows counted so far in the open transaction (delivered in earlier batches included).
   std::uint64_t rows_in_transaction() const noexcept { return rows_in_transaction_; }
   bool empty() const noexcept;
+  // A limit was reached and can_cut(); what cannot be cut yet may go over the limits.
   bool full() const noexcept;
   bool can_cut() const noexcept { return !empty() && !attached_pending_; }
   // Precondition: can_cut().

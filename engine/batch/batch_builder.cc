@@ -126,9 +126,9 @@ bool BatchBuilder::empty() const noexcept {
 }
 
 bool BatchBuilder::full() const noexcept {
-  return building_->events_.size() >= limits_.batch_events ||
-         building_->transactions_.size() >= limits_.batch_events ||
-         building_->arena_.used_bytes() >= limits_.batch_bytes;
+  return can_cut() && (building_->events_.size() >= limits_.batch_events ||
+                       building_->transactions_.size() >= limits_.batch_events ||
+                       building_->arena_.used_bytes() >= limits_.batch_bytes);
 }
 
 std::shared_ptr<const Batch> BatchBuilder::take() {

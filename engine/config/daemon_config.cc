@@ -93,8 +93,11 @@ void describe_sink(ObjectSpec& spec, SinkConfig& sink) {
       "delivery", sink.delivery,
       {{"exactly_once", Delivery::kExactlyOnce}, {"at_least_once", Delivery::kAtLeastOnce}},
       "Refuse to start when the sink cannot give this; none = the best that it can");
-  spec.boolean("required", sink.required,
-               "Whether the source waits for this sink before it may forget changes");
+  spec.boolean(
+      "required", sink.required,
+      "Whether the source waits for this sink before it may forget changes; false holds it "
+      "back only while the sink works or has failed for less than 10 s, and a sink that "
+      "comes back too late stops instead of skipping rows");
 }
 
 Result<const ConnectorSchema*> choose_connector(const Node& node,
@@ -329,7 +332,8 @@ void describe_daemon(ObjectSpec& spec, DaemonConfig& config, const Known& known,
       .required();
   describe_admin(spec, config.admin);
   spec.size_bytes("memory_limit", config.memory_limit_bytes, kMinMemoryBytes, kMaxMemoryBytes,
-                  "Memory for changes in flight, over all pipelines");
+                  "Over all pipelines; a quarter of it holds changes in flight, the rest is what "
+                  "encoding, libraries and the state store take beside them");
   describe_log(spec, config.log);
   spec.custom(
           "pipelines", texts.pipelines,

@@ -43,7 +43,8 @@ struct SinkConfig {
   std::string type;
   TableFilter tables;                // of what the source captures
   std::optional<Delivery> delivery;  // empty = the best that the sink can do
-  // The source is acknowledged only what every required sink holds.
+  // The source is acknowledged only what every required sink holds; one that is not required holds
+  // it back only while it works, or has failed for a short while.
   bool required = true;
   std::unique_ptr<ConnectorConfig> connector;  // never null; of the type that `type` names
   std::string where;                           // "FILE:LINE:COLUMN: PATH", for messages

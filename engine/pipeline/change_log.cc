@@ -42,6 +42,9 @@ void ChangeLog::restart(const std::optional<Position>& start) {
   floor_ = start;
   for (auto& cursor : cursors_) {
     cursor.next = first_ordinal_;
+    // A lane may attach after it was decided where the stream starts: it would go on over a hole.
+    const bool covered = !start || (cursor.durable && *cursor.durable >= *start);
+    cursor.left_behind = cursor.attached && !covered;
   }
 }
 
@@ -62,8 +65,11 @@ ChangeLog::Taken ChangeLog::next(std::size_t lane, Deadline until, BatchPtr& out
   std::unique_lock lock(mutex_);
   Cursor& cursor = cursors_[lane];
   const auto available = [&] { return cursor.next < first_ordinal_ + batches_.size(); };
-  if (!available() && !finished_) {
+  if (!available() && !finished_ && !cursor.left_behind) {
     changed_.wait_until(lock, until);
+  }
+  if (cursor.left_behind) {
+    return Taken::kLeftBehind;
   }
   if (!available()) {
     return finished_ ? Taken::kFinished : Taken::kNothing;
@@ -87,6 +93,7 @@ void ChangeLog::detach(std::size_t lane) {
   {
     const std::scoped_lock lock(mutex_);
     cursors_[lane].attached = false;
+    cursors_[lane].left_behind = false;
     trim(budget_.full());
   }
   changed_.notify_all();
@@ -99,6 +106,7 @@ bool ChangeLog::attach(std::size_t lane, const std::optional<Position>& after) {
     return false;
   }
   cursors_[lane].attached = true;
+  cursors_[lane].left_behind = false;
   cursors_[lane].next = first_ordinal_;
   cursors_[lane].durable = after;
   return true;

@@ -27,16 +27,18 @@ class ChangeLog {
   bool wait_for_room(Deadline until);
   void append(BatchPtr batch);
   // Reader: empties the log; the stream starts (again) behind `start`, nullopt = at the source's
-  // own start, and every lane takes from there.
+  // own start, and every lane takes from there. One that attached below `start` meanwhile is left
+  // behind.
   void restart(const std::optional<Position>& start);
   // Reader: whether any lane takes batches at all.
   bool any_attached();
   // What next() returns no more of: the reader is gone and will append nothing.
   void finish();
 
-  enum class Taken : std::uint8_t { kBatch, kNothing, kFinished };
+  enum class Taken : std::uint8_t { kBatch, kNothing, kFinished, kLeftBehind };
   // Lane: the next batch. kNothing when `until` came first, kFinished when the log is finished and
-  // this lane took all of it.
+  // this lane took all of it, kLeftBehind when what comes next does not follow on what is durable
+  // in this lane: it has to attach again.
   Taken next(std::size_t lane, Deadline until, BatchPtr& out);
   // Lane: is done with everything up to `durable`; lets batches go.
   void set_durable(std::size_t lane, const Position& durable);
@@ -52,6 +54,7 @@ class ChangeLog {
   struct Cursor {
     std::uint64_t next = 0;  // ordinal of the batch to take next
     bool attached = false;
+    bool left_behind = false;
     std::optional<Position> durable;
   };
 

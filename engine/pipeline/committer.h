@@ -29,7 +29,7 @@ class CommitParticipant {
 // Stores what every pipeline of the daemon has made durable: one synced write for all of them, at
 // most every `interval`, and retried with backoff while the store refuses (disk full).
 //
-// Thread safe. Owns one thread from start() to stop(); participants must be removed before they go.
+// Thread safe. Owns one thread until stop(); participants must be removed before they go.
 class Committer {
  public:
   Committer(StateStore& store, std::chrono::milliseconds interval, Runtime runtime);

@@ -30,6 +30,10 @@ Position last_data_position(const Batch& batch) {
   return batch.last_position();
 }
 
+Error moved_on() {
+  return retry_error(Code::kConflict, "the stream moved on while this sink caught up");
+}
+
 }  // namespace
 
 Lane::Lane(std::size_t index, LaneSettings settings, SinkHandle sink, LaneContext context,
@@ -43,7 +47,8 @@ Lane::Lane(std::size_t index, LaneSettings settings, SinkHandle sink, LaneContex
       listener_(listener),
       runtime_(std::move(runtime)),
       retry_(retry, context_.epoch.value * 7919 + index),
-      durable_(std::move(stored)) {
+      durable_(std::move(stored)),
+      owed_(durable_.has_value()) {
   status_.name = settings_.name;
   status_.type = settings_.type;
   status_.guarantee = sink_.sink->guarantee();
@@ -128,8 +133,8 @@ Result<void> Lane::session() {
   bytes_before_session_ = status_.bytes_delivered;
   split_before_session_ = status_.transactions_split;
   ROWTIDE_TRY(recover());
-  ROWTIDE_TRY(attach());
-  if (abandoned_.load()) {
+  ROWTIDE_TRY_ASSIGN(const bool attached, attach());
+  if (!attached || abandoned_.load()) {
     return {};
   }
   set_state(RunState::kRunning, std::nullopt);
@@ -188,12 +193,12 @@ Result<LaneStart> Lane::where_to_start(const std::optional<ResumePoint>& marker)
     start.owed = true;
   } else if (durable_ && durable_->durable.position >= marker->position) {
     start.from = durable_->durable;
-    start.owed = true;
+    start.owed = owed_;
   }
   return start;
 }
 
-Result<void> Lane::attach() {
+Result<bool> Lane::attach() {
   // The pipeline starts its stream only when every lane has settled, so a first attach finds an
   // empty log or one that reaches back; later ones may have to ask for a rewind.
   const auto after = taken_;
@@ -203,8 +208,9 @@ Result<void> Lane::attach() {
       const std::scoped_lock lock(mutex_);
       rewind_pending_ = true;
     }
-    listener_.lane_needs_rewind(index_);
+    // Settled first: whoever is told looks at that.
     settled_.store(true);
+    listener_.lane_needs_rewind(index_);
     std::unique_lock lock(mutex_);
     woken_.wait(lock, [&] { return !rewind_pending_ || lost_ || stopping_.load(); });
     if (lost_) {
@@ -212,28 +218,32 @@ Result<void> Lane::attach() {
     }
     lock.unlock();
     if (stopping_.load()) {
-      return {};
+      return false;
     }
     attached = log_.attach(index_, after);
     if (!attached) {
-      return fail(retry_error(Code::kConflict, "the stream moved on while this sink caught up"));
+      return fail(moved_on());
     }
   }
   taking_.store(true);
   settled_.store(true);
   listener_.lane_moved(index_);
-  return {};
+  return true;
 }
 
 Result<void> Lane::deliver_all() {
   while (!abandoned_.load()) {
-    if (const std::scoped_lock lock(mutex_); lost_) {
-      return fail(*lost_);
-    }
     const bool pending = data_submitted_.has_value();
     const auto until = runtime_.clock.now() + (pending ? kProgressInterval : kIdleInterval);
     BatchPtr batch;
     const auto taken = log_.next(index_, until, batch);
+    // Looked at after taking: a stream that went on without this lane may have brought the batch.
+    if (const std::scoped_lock lock(mutex_); lost_) {
+      return fail(*lost_);
+    }
+    if (taken == ChangeLog::Taken::kLeftBehind) {
+      return fail(moved_on());
+    }
     if (taken == ChangeLog::Taken::kFinished) {
       return drain();
     }
@@ -249,6 +259,7 @@ Result<void> Lane::deliver_all() {
 
 Result<void> Lane::deliver(const BatchPtr& batch) {
   if (taken_ && batch->last_position() <= *taken_) {
+    vouch();
     return {};
   }
   const BatchPtr mine = filtered(batch, taken_, settings_.wants ? &settings_.wants : nullptr);
@@ -280,6 +291,16 @@ Result<void> Lane::deliver(const BatchPtr& batch) {
   }
   runtime_.failpoints.hit(Failpoint::kLaneAfterSubmit);
   return {};
+}
+
+void Lane::vouch() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(owed_, true)) {
+      return;
+    }
+  }
+  listener_.lane_moved(index_);
 }
 
 Result<void> Lane::collect(Deadline until) {
@@ -332,16 +353,21 @@ void Lane::adopt(const ResumePoint& durable, bool from_sink) {
     if (durable_ && durable.position < durable_->durable.position) {
       return;
     }
+  }
+  // The log first: a stream that starts over where this lane says must not leave it behind.
+  log_.set_durable(index_, durable.position);
+  {
+    const std::scoped_lock lock(mutex_);
     LaneState state;
     state.durable = durable;
     state.marker =
         from_sink ? std::optional(durable) : (durable_ ? durable_->marker : std::nullopt);
     durable_ = std::move(state);
+    owed_ = true;
     status_.position = durable.position;
     oldest_pending_us_ = 0;
   }
   retry_.succeeded();
-  log_.set_durable(index_, durable.position);
   listener_.lane_moved(index_);
 }
 
@@ -382,7 +408,7 @@ LaneStatus Lane::status() const {
 
 std::optional<LaneState> Lane::durable_state() const {
   const std::scoped_lock lock(mutex_);
-  return durable_;
+  return owed_ ? durable_ : std::nullopt;
 }
 
 LaneStart Lane::needed_from() const {

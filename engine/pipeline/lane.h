@@ -72,7 +72,8 @@ class Lane {
 
   // Thread safe.
   LaneStatus status() const;
-  // What is durable, as far as known; what the pipeline stores.
+  // What is durable and may be stored: not a bare marker (LaneStart::owed), which the store would
+  // vouch for from then on.
   std::optional<LaneState> durable_state() const;
   LaneStart needed_from() const;
   // True once the lane has found out where it stands, or has failed to at least once.
@@ -95,9 +96,12 @@ class Lane {
   Result<void> recover();
   // Compares the destination's marker (nullopt = it has none) with the store.
   Result<LaneStart> where_to_start(const std::optional<ResumePoint>& marker) const;
-  Result<void> attach();
+  // False when told to stop before the stream could start over for this lane.
+  Result<bool> attach();
   Result<void> deliver_all();
   Result<void> deliver(const BatchPtr& batch);
+  // The stream was seen at or below where this lane stands: all that follows is still to come.
+  void vouch();
   Result<void> drain();
   Result<void> collect(Deadline until);
   void adopt(const ResumePoint& durable, bool from_sink);

@@ -161,6 +161,10 @@ Result<void> Pipeline::act(ControlPlane::Action action) {
                                    fmt::format("pipeline {} is not running", settings_.name),
                                    fmt::format("Run rowtide restart {}", settings_.name)));
       }
+      if (action == ControlPlane::Action::kResume && run->reader->state() == RunState::kStopped) {
+        stop_locked(std::chrono::seconds(5));
+        return start_locked();
+      }
       run->reader->set_paused(action == ControlPlane::Action::kPause);
       return {};
     case ControlPlane::Action::kRestart:
@@ -171,6 +175,10 @@ Result<void> Pipeline::act(ControlPlane::Action action) {
 }
 
 void Pipeline::lane_moved(std::size_t /*lane*/) {
+  // Whoever waits has either not looked yet or is waiting: what moved is not guarded by the mutex.
+  {
+    const std::scoped_lock lock(mutex_);
+  }
   lanes_changed_.notify_all();
   committer_.notify();
 }

@@ -103,10 +103,12 @@ Result<void> Pipeline::set_offset(std::string_view sink, const ResumePoint& poin
                                fmt::format("no stored position of sink '{}'", sink),
                                "See rowtide offsets show"));
   }
-  const bool was_running = [&] {
-    const std::scoped_lock lock(run_mutex_);
-    return run_ != nullptr;
-  }();
+  bool was_running = false;
+  bool was_paused = false;
+  if (const std::scoped_lock lock(run_mutex_); run_ != nullptr) {
+    was_running = true;
+    was_paused = run_->reader->state() == RunState::kPaused;
+  }
   stop_locked(std::chrono::seconds(5));
   for (const auto& [name, lane] : state.lanes) {
     if (sink.empty() || name == sink) {
@@ -118,7 +120,13 @@ Result<void> Pipeline::set_offset(std::string_view sink, const ResumePoint& poin
       ROWTIDE_TRY(store_.set_lane(settings_.name, name, changed));
     }
   }
-  return was_running ? start_locked() : Result<void>();
+  if (was_running) {
+    ROWTIDE_TRY(start_locked());
+  }
+  if (const std::scoped_lock lock(run_mutex_); was_paused && run_ != nullptr) {
+    run_->reader->set_paused(true);
+  }
+  return {};
 }
 
 Result<void> Pipeline::query(std::string_view sink, std::string_view sql, QueryOutput& out) {

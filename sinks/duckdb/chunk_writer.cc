@@ -211,7 +211,8 @@ Refusal to_time(const Value& value, std::int64_t& out) {
 
 Refusal to_timestamp(const Value& value, ValueKind kind, std::int64_t& out) {
   if (value.kind() != kind) {
-    return Refusal::kKind;
+    // A literal in such a column is a time past what microseconds in 64 bits reach.
+    return value.kind() == ValueKind::kLiteral ? Refusal::kRange : Refusal::kKind;
   }
   out = value.integer();
   if (out == kTimestampMinusInfinity) {

@@ -1,5 +1,6 @@
 #include "sources/postgres/postgres_config.h"
 
+#include <bit>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -133,7 +134,19 @@ Result<std::uint64_t> parse_lsn(std::string_view text) {
 }
 
 std::string lsn_text(std::uint64_t lsn) {
-  return fmt::format("{:X}/{:X}", lsn >> 32, lsn & 0xFFFFFFFFU);
+  // Once per transaction on the row's road, so without a format string.
+  static constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto append_hex = [](std::string& out, std::uint32_t number) {
+    int shift = number == 0 ? 0 : (31 - std::countl_zero(number)) / 4 * 4;
+    for (; shift >= 0; shift -= 4) {
+      out.push_back(kDigits[(number >> static_cast<unsigned>(shift)) & 0xFU]);
+    }
+  };
+  std::string text;
+  append_hex(text, static_cast<std::uint32_t>(lsn >> 32));
+  text.push_back('/');
+  append_hex(text, static_cast<std::uint32_t>(lsn));
+  return text;
 }
 
 }  // namespace rowtide::postgres

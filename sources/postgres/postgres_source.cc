@@ -19,6 +19,15 @@ constexpr auto kAdvanceInterval = std::chrono::milliseconds(500);
 constexpr auto kReplyInterval = std::chrono::milliseconds(100);
 constexpr auto kPublishInterval = std::chrono::milliseconds(100);
 
+// Often enough that a walsender hears of us three times before it gives up.
+std::chrono::milliseconds status_interval(std::chrono::milliseconds wal_sender_timeout) {
+  constexpr std::chrono::milliseconds kSeldomest(10'000);
+  constexpr std::chrono::milliseconds kMostOften(100);
+  return wal_sender_timeout.count() == 0
+             ? kSeldomest
+             : std::clamp(wal_sender_timeout / 3, kMostOften, kSeldomest);
+}
+
 void sleep_until(MonotonicTime until, MonotonicTime now) {
   const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - now).count();
   if (left > 0) {
@@ -74,7 +83,8 @@ Result<void> PostgresSource::open(const StreamStart& start) {
   close();
   ROWTIDE_TRY(monitor_.connect());
   ROWTIDE_TRY_ASSIGN(const Provisioned slot,
-                     provision(monitor_.get(), config_, names_, start.from.has_value()));
+                     provision(monitor_.get(), config_, names_,
+                               start.from.has_value() || start.highest.has_value()));
   ROWTIDE_TRY(replication_.connect(config_));
   std::optional<StreamIdentity> stored;
   if (const auto& furthest = start.highest ? start.highest : start.from) {
@@ -109,6 +119,8 @@ Result<void> PostgresSource::open(const StreamStart& start) {
   options.origin_none = config_.origin == Origin::kNone;
   notices_.clear_skipped();
   ROWTIDE_TRY(replication_.start(options));
+  pacer_ = ReadPacer(replication_.is_local());
+  status_interval_ = status_interval(slot.wal_sender_timeout);
   acknowledged_lsn_ = 0;
   known_lsn_ = stored ? stored->lsn : 0;
   next_status_ = runtime_.clock.now();
@@ -159,12 +171,17 @@ Result<PollOutcome> PostgresSource::poll(BatchBuilder& out, Deadline until) {
   std::size_t drained_bytes = 0;
   if (out.empty()) {
     filling_since_ = runtime_.clock.now();
+    relations_.taken();
   }
   sleep_until(std::min(pacer_.next_read(), until), runtime_.clock.now());
   while (true) {
     ROWTIDE_TRY_ASSIGN(const bool full, drain(out, drained_bytes));
     const auto now = runtime_.clock.now();
     pacer_.drained(drained_bytes, now);
+    if (now >= next_advance_) {
+      next_advance_ = now + kAdvanceInterval;
+      assembler_.advance(pending_wal_end_, out);
+    }
     ROWTIDE_TRY(check_stream_health());
     publish_status();
     if (full) {
@@ -197,22 +214,19 @@ Result<bool> PostgresSource::drain(BatchBuilder& out, std::size_t& drained_bytes
       drained_bytes += frame.message.size();
       ROWTIDE_TRY(assembler_.take(frame.message, out));
     } else {
-      ROWTIDE_TRY(on_keepalive(frame, out));
+      on_keepalive(frame, out);
     }
   }
 }
 
-Result<void> PostgresSource::on_keepalive(const Frame& frame, BatchBuilder& out) {
+void PostgresSource::on_keepalive(const Frame& frame, BatchBuilder& out) {
   reply_due_ = reply_due_ || frame.reply_requested;
   pending_wal_end_ = frame.wal_end;
   // Everything below wal_end was sent before this frame, so it is part of what we have taken in. A
   // server that asks for a reply may be waiting to shut down: it is told as soon as possible.
-  const auto now = runtime_.clock.now();
-  if (frame.reply_requested || now >= next_advance_) {
-    next_advance_ = now + kAdvanceInterval;
+  if (frame.reply_requested) {
     assembler_.advance(frame.wal_end, out);
   }
-  return {};
 }
 
 Result<void> PostgresSource::check_stream_health() {

@@ -46,7 +46,7 @@ class PostgresSource final : public Source {
   Result<bool> choose_binary(int server_version);
   // Takes in what is here. False when the socket is empty, true when the builder is full.
   Result<bool> drain(BatchBuilder& out, std::size_t& drained_bytes);
-  Result<void> on_keepalive(const Frame& frame, BatchBuilder& out);
+  void on_keepalive(const Frame& frame, BatchBuilder& out);
   Result<void> check_stream_health();
   void publish_status();
 

@@ -209,6 +209,9 @@ Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& co
     return fail(position_lost(names, "does not exist any more"));
   }
   Provisioned result;
+  result.wal_sender_timeout = config.wal_sender_timeout.count() > 0
+                                  ? config.wal_sender_timeout
+                                  : std::chrono::milliseconds(server.wal_sender_timeout_ms);
   ROWTIDE_TRY_ASSIGN(result.publication_created,
                      ensure_publication(connection, server, config, names));
   if (existing) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct Provisioned {
   // The slot's own flags, which decide what arrives.
   bool two_phase = false;
   bool failover = false;
+  // Of our walsender; 0 = it waits for ever.
+  std::chrono::milliseconds wal_sender_timeout{0};
 };
 
 // Creates or extends the publication, then creates or validates the slot; in this order, since

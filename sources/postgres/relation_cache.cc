@@ -18,6 +18,13 @@ RelationCache::RelationCache(TablePatterns patterns, std::map<std::uint64_t, Tab
       announced_(std::move(announced)) {}
 
 void RelationCache::reset() {
+  for (auto& [id, before] : untaken_) {
+    announced_.erase(id);
+    if (before) {
+      announced_.emplace(id, *std::move(before));
+    }
+  }
+  untaken_.clear();
   relations_.clear();
   last_ = nullptr;
   needs_text_ = false;
@@ -82,6 +89,9 @@ Result<Relation*> RelationCache::find(std::uint32_t relation_id) {
 void RelationCache::announced(Relation& relation) {
   relation.announce = false;
   const auto& schema = *relation.decoder->schema();
+  const auto before = announced_.find(schema.table_id);
+  untaken_.try_emplace(schema.table_id,
+                       before == announced_.end() ? std::nullopt : std::optional(before->second));
   announced_.insert_or_assign(schema.table_id, schema);
 }
 

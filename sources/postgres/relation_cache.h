@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,7 +40,8 @@ class RelationCache {
   RelationCache(TablePatterns patterns, std::map<std::uint64_t, TableSchema> announced,
                 Catalog catalog);
 
-  // Forgets the messages (each connection describes its relations anew), not what was announced.
+  // Forgets the messages (each connection describes its relations anew), and the announcements that
+  // were dropped with the builder; not what was announced otherwise.
   void reset();
 
   // Takes a Relation message in.
@@ -50,6 +52,8 @@ class RelationCache {
   Result<Relation*> find(std::uint32_t relation_id);
   // The schema was handed out as an announcement.
   void announced(Relation& relation);
+  // All that was handed out has been taken from the builder.
+  void taken() { untaken_.clear(); }
   // Set when the last describe() met a column that cannot be decoded from the binary protocol.
   bool needs_text() const noexcept { return needs_text_; }
 
@@ -66,6 +70,8 @@ class RelationCache {
   std::unordered_map<std::uint32_t, std::pair<std::string, std::string>> type_names_;
   std::unordered_map<std::uint32_t, Relation> relations_;
   std::map<std::uint64_t, TableSchema> announced_;
+  // What was announced before, of the tables whose announcement may still be in the builder.
+  std::map<std::uint64_t, std::optional<TableSchema>> untaken_;
   std::uint32_t last_id_ = 0;
   Relation* last_ = nullptr;
   bool needs_text_ = false;

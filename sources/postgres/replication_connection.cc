@@ -13,6 +13,9 @@
 namespace rowtide::postgres {
 namespace {
 
+// Half of the buffer that libpq starts with.
+constexpr std::size_t kShortReadBytes = 8192;
+
 // Microseconds between 1970-01-01 and 2000-01-01, where the wire counts from.
 constexpr std::int64_t kWireEpochUs = 946'684'800'000'000;
 
@@ -142,14 +145,27 @@ Result<void> ReplicationConnection::start(const StreamOptions& options) {
 }
 
 void ReplicationConnection::close() noexcept {
+  short_read_possible_ = false;
   buffer_.reset();
   connection_.reset();
+}
+
+bool ReplicationConnection::is_local() const noexcept {
+  const char* host = PQhost(connection_.get());
+  return host != nullptr && (host[0] == '/' || host[0] == '@');
 }
 
 Result<bool> ReplicationConnection::next(Frame& frame) {
   char* raw = nullptr;
   int size = PQgetCopyData(connection_.get(), &raw, 1);
   if (size == 0) {
+    // A read that came back short has emptied the socket. Asking again at once would chase a sender
+    // that writes row by row, with a system call for every few of them. TLS may hold back bytes of
+    // a record, which poll() does not see, so there the socket is asked until it has nothing.
+    if (std::exchange(short_read_possible_, false) && bytes_since_read_ < kShortReadBytes) {
+      return false;
+    }
+    bytes_since_read_ = 0;
     if (PQconsumeInput(connection_.get()) == 0) {
       return fail(to_error(connection_.get(), nullptr));
     }
@@ -157,10 +173,12 @@ Result<bool> ReplicationConnection::next(Frame& frame) {
     if (size == 0) {
       return false;
     }
+    short_read_possible_ = PQsslInUse(connection_.get()) == 0;
   }
   if (size < 0) {
     return fail(copy_ended());
   }
+  bytes_since_read_ += static_cast<std::size_t>(size);
   buffer_.reset(raw);
   Cursor cursor(raw, static_cast<std::size_t>(size));
   switch (cursor.u8()) {

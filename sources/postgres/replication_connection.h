@@ -88,6 +88,8 @@ class ReplicationConnection {
   // Standby status update: everything below `flush_lsn` may be forgotten by the server.
   Result<void> send_status(std::uint64_t flush_lsn);
 
+  // True for a socket of this machine's file system.
+  bool is_local() const noexcept;
   PGconn* get() const noexcept { return connection_.get(); }
 
  private:
@@ -102,6 +104,9 @@ class ReplicationConnection {
   NoticeBoard& notices_;
   PgConn connection_;
   std::unique_ptr<char, CopyBufferDeleter> buffer_;
+  // What the last read brought, of which frames were returned; see next().
+  std::size_t bytes_since_read_ = 0;
+  bool short_read_possible_ = false;
 };
 
 }  // namespace rowtide::postgres

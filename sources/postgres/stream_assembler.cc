@@ -60,6 +60,10 @@ Result<void> StreamAssembler::take(std::string_view message, BatchBuilder& out) 
     return take_stream_message(message, out);
   }
   if (preparing_ && type != 'P') {
+    // The server takes a relation for described from here on, however this transaction ends.
+    if (type == 'R' || type == 'Y') {
+      ROWTIDE_TRY(apply(message, false, out));
+    }
     return preparing_->rows.append(message, runtime_.failpoints);
   }
   switch (type) {

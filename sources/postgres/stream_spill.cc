@@ -2,9 +2,21 @@
 
 #include <cstring>
 
-#include "engine/base/assert.h"
+#include <fmt/format.h>
 
 namespace rowtide::postgres {
+namespace {
+
+// The server still has the whole transaction, so reading it anew mends what no operator could.
+Error spoiled_block(std::uint64_t sequence, std::string_view what) {
+  return retry_error(
+      Code::kCorrupt,
+      fmt::format(
+          "block {} of a spilled transaction {}: asking the server for the transaction again",
+          sequence, what));
+}
+
+}  // namespace
 
 Result<void> SpilledTransaction::append(std::string_view message, Failpoints& failpoints) {
   const auto length = static_cast<std::uint32_t>(message.size());
@@ -26,9 +38,13 @@ Result<bool> SpilledTransaction::next(std::string_view& message) {
     const std::string& block = reading_tail_ ? tail_ : reading_;
     if (read_at_ < block.size()) {
       std::uint32_t length = 0;
-      ROWTIDE_ASSERT(block.size() - read_at_ >= sizeof(length));
-      std::memcpy(&length, block.data() + read_at_, sizeof(length));
-      ROWTIDE_ASSERT(block.size() - read_at_ - sizeof(length) >= length);
+      const auto left_bytes = block.size() - read_at_;
+      if (left_bytes >= sizeof(length)) {
+        std::memcpy(&length, block.data() + read_at_, sizeof(length));
+      }
+      if (left_bytes < sizeof(length) || left_bytes - sizeof(length) < length) {
+        return fail(spoiled_block(next_block_ - 1, "ends inside a message"));
+      }
       message = std::string_view(block).substr(read_at_ + sizeof(length), length);
       read_at_ += sizeof(length) + length;
       return true;
@@ -40,7 +56,12 @@ Result<bool> SpilledTransaction::next(std::string_view& message) {
     if (next_block_ < blocks_) {
       auto read = store_->read(pipeline_, key_, next_block_);
       if (!read) {
-        return fail(std::move(read).error());
+        const bool damaged = read.error().code == Code::kCorrupt;
+        return fail(damaged ? spoiled_block(next_block_, "is damaged") : std::move(read).error());
+      }
+      // Without its rows the next block would follow on as if nothing were missing.
+      if (read->size() < kBlockBytes) {
+        return fail(spoiled_block(next_block_, "is too short"));
       }
       reading_ = std::move(*read);
       ++next_block_;

@@ -479,6 +479,28 @@ class Life(Case):
         # Either it got everything again, or it says that it did not; never a silent hole.
         self.assertTrue(count == 501 or lane["state"] == "stopped", f"{count} rows, {lane}")
 
+    def test_a_sink_that_is_not_required_but_works_survives_kills(self):
+        daemon = self.daemon(self.with_postgres_sink(required=False)).start().wait_running()
+        for part in range(5):
+            self.sql(f"INSERT INTO t SELECT g FROM generate_series({part * 300}, {part * 300 + 299}) g")
+            wait_until(lambda: len(self.ids()) >= (part + 1) * 300, 20, "rows in jsonl", 0.001)
+            daemon.kill9()
+            daemon.start().wait_running()
+        self.drain(daemon)
+        wait_until(lambda: self.server.execute("SELECT count(*) FROM t", database=self.target) ==
+                   [(1500,)], 20, lambda: f"1500 rows\n{daemon.describe()}")
+
+    def test_resume_goes_on_after_an_error_that_stopped_the_pipeline(self):
+        daemon = self.daemon(self.pipeline(create=False)).start()
+        self.wait_state(daemon, "stopped")
+        self.sql(f"CREATE PUBLICATION {self.slot} FOR TABLE t")
+        self.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (self.slot,))
+        self.sql("INSERT INTO t VALUES (1)")
+        self.assertEqual(daemon.tool("resume", "ops").returncode, 0)
+        daemon.wait_running()
+        self.drain(daemon)
+        self.assertEqual(self.ids(), [1])
+
     def test_a_sink_restored_from_a_backup_is_noticed(self):
         daemon = self.daemon(self.with_postgres_sink()).start().wait_running()
         self.sql("INSERT INTO t VALUES (1)")

@@ -58,7 +58,7 @@ Result<void> PostgresServer::run(const std::string& program, const std::string& 
   const std::string user = ::geteuid() == 0 ? "runuser -u postgres -- " : "";
   const std::string command =
       fmt::format("cd {} && {}{}/{} {} >>{} 2>&1 </dev/null", directory_.string(), user,
-                  program_directory(), program, arguments, log.string());
+                  programs_.string(), program, arguments, log.string());
   if (std::system(command.c_str()) != 0) {
     return fail(server_error(
         fmt::format("{} failed: {}{}", program, tail_of(log), tail_of(directory_ / "server.log"))));
@@ -74,6 +74,8 @@ Result<void> PostgresServer::initialize(const Options& options) {
     return fail(server_error("no temporary directory"));
   }
   directory_ = name.data();
+  programs_ =
+      options.programs.empty() ? std::filesystem::path(program_directory()) : options.programs;
   if (::geteuid() == 0) {
     const std::string command = "chown postgres " + directory_.string();
     if (std::system(command.c_str()) != 0) {

@@ -20,6 +20,8 @@ class PostgresServer {
     std::map<std::string, std::string> settings;
     // Also listens on 127.0.0.1 at a free port.
     bool tcp = false;
+    // Where the server's programs are, in place of the ones above.
+    std::filesystem::path programs;
   };
 
   static Result<std::unique_ptr<PostgresServer>> start(const Options& options);
@@ -47,6 +49,7 @@ class PostgresServer {
   Result<void> run(const std::string& program, const std::string& arguments) const;
 
   std::filesystem::path directory_;
+  std::filesystem::path programs_;
   int port_ = 5432;
   bool running_ = false;
 };

@@ -36,7 +36,9 @@ class ToolTest : public ::testing::Test {
       config.admin.token = Secret("s3cret");
       return config;
     };
-    hooks_.check = [this](const config::DaemonConfig&) { return findings_; };
+    hooks_.check = [this](const config::DaemonConfig&, bool connect) {
+      return connect ? findings_ : Findings{};
+    };
     hooks_.starter_config = [](const std::string& url) -> Result<std::string> {
       if (url != "postgresql://db/shop") {
         return fail(retry_error(Code::kConnection, "the database does not answer", "Start it"));

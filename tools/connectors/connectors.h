@@ -17,8 +17,6 @@
 
 namespace rowtide {
 
-// The table of every source and sink: the only place that knows them all. A connector that was left
-// out of this build keeps its name, so that a configuration that uses it gets a clear answer.
 // What the check of a source found, and the tables that it would send (names and keys).
 struct SourceCheck {
   Findings findings;
@@ -47,6 +45,8 @@ struct SinkEntry {
   std::function<Findings(const config::ConnectorConfig&, const TableSchema&)> check_table;
 };
 
+// The table of every source and sink: the only place that knows them all. A connector that was left
+// out of this build keeps its name, so that a configuration that uses it gets a clear answer.
 std::vector<SourceEntry> all_sources();
 std::vector<SinkEntry> all_sinks();
 

@@ -270,11 +270,9 @@ int Commands::check() {
     return kExitConfig;
   }
   Findings findings{{Finding::Severity::kOk, "configuration", options_.file + " is valid", ""}};
-  if (!options_.no_connect) {
-    auto found = hooks_.check(*config);
-    findings.insert(findings.end(), std::make_move_iterator(found.begin()),
-                    std::make_move_iterator(found.end()));
-  }
+  auto found = hooks_.check(*config, !options_.no_connect);
+  findings.insert(findings.end(), std::make_move_iterator(found.begin()),
+                  std::make_move_iterator(found.end()));
   if (options_.json) {
     print_findings_json(findings, streams_.out);
   } else {

@@ -14,7 +14,7 @@ namespace rowtide {
 struct ToolHooks {
   std::function<Result<config::DaemonConfig>(std::string path)> load_config;
   // Connects to everything in the configuration and looks at it.
-  std::function<Findings(const config::DaemonConfig&)> check;
+  std::function<Findings(const config::DaemonConfig&, bool connect)> check;
   // A commented configuration for the database at `url`.
   std::function<Result<std::string>(std::string url)> starter_config;
   // The JSON Schema of the configuration.

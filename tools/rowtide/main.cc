@@ -7,7 +7,9 @@ int main(int argc, char** argv) {
   hooks.load_config = [](const std::string& path) {
     return config::load_config_file(path, schemas_of(all_sources()), schemas_of(all_sinks()));
   };
-  hooks.check = [](const config::DaemonConfig& config) { return check_config(config, true); };
+  hooks.check = [](const config::DaemonConfig& config, bool connect) {
+    return check_config(config, connect);
+  };
   hooks.starter_config = [](const std::string& url) { return starter_config(url); };
   hooks.json_schema = [] {
     return config::config_json_schema(schemas_of(all_sources()), schemas_of(all_sinks()));

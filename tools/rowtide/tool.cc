@@ -55,7 +55,7 @@ void add_daemon_commands(CommandLine& line) {
     const char* about;
   };
   for (const auto [name, about] :
-       {Action{"pause", "Stop reading and delivering until resume"},
+       {Action{"pause", "Stop reading until resume; what was read is still delivered"},
         Action{"resume", "Go on after pause or after an error that stopped the pipeline"},
         Action{"restart", "Close the pipeline and start it from its durable position"}}) {
     auto* command =

@@ -1,0 +1,57 @@
+#include <gtest/gtest.h>
+
+#include "sources/postgres/read_pacer.h"
+
+namespace rowtide::postgres {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const MonotonicTime kStart{std::chrono::hours(1)};
+
+TEST(ReadPacers, HandOnAtOnceWhatComesAlone) {
+  ReadPacer pacer;
+  pacer.drained(100, kStart);
+  EXPECT_LE(pacer.next_read(), kStart);
+  EXPECT_FALSE(pacer.keep_filling(kStart, kStart));
+  pacer.drained(100, kStart + seconds(1));
+  EXPECT_LE(pacer.next_read(), kStart + seconds(1));
+  EXPECT_FALSE(pacer.keep_filling(kStart, kStart));
+}
+
+TEST(ReadPacers, LeaveABusySocketAlone) {
+  ReadPacer pacer;
+  pacer.drained(100'000, kStart);
+  EXPECT_GT(pacer.next_read(), kStart);
+  EXPECT_LE(pacer.next_read(), kStart + milliseconds(1));
+  EXPECT_TRUE(pacer.keep_filling(kStart, kStart));
+}
+
+TEST(ReadPacers, TakeSmallPiecesInQuickSuccessionForBusy) {
+  ReadPacer pacer;
+  pacer.drained(100, kStart);
+  pacer.drained(100, kStart + microseconds(100));
+  EXPECT_GT(pacer.next_read(), kStart + microseconds(100));
+  EXPECT_TRUE(pacer.keep_filling(kStart + microseconds(100), kStart + microseconds(100)));
+}
+
+TEST(ReadPacers, DoNotKeepTheFirstRowWaitingForLong) {
+  ReadPacer pacer;
+  pacer.drained(100'000, kStart);
+  EXPECT_TRUE(pacer.keep_filling(kStart, kStart + milliseconds(1)));
+  EXPECT_FALSE(pacer.keep_filling(kStart, kStart + milliseconds(5)));
+}
+
+TEST(ReadPacers, CalmDownWhenNothingComes) {
+  ReadPacer pacer;
+  pacer.drained(100'000, kStart);
+  const auto later = kStart + microseconds(200);
+  pacer.drained(0, later);
+  EXPECT_LE(pacer.next_read(), later);
+  EXPECT_FALSE(pacer.keep_filling(kStart, later));
+}
+
+}  // namespace
+}  // namespace rowtide::postgres
