@@ -350,6 +350,13 @@ std::optional<Commit> Pipeline::collect() {
     }
   }
   if (commit.lanes.empty() && commit.schemas.empty()) {
+    // A lane that is not required may have stopped holding the source since the last commit. What
+    // the store says of a lane counts only once its sink has confirmed it by opening.
+    const bool all_opened = std::ranges::all_of(
+        run->lanes, [](const auto& lane) { return lane->taking() || !lane->holds_source(); });
+    if (all_opened) {
+      refresh_acknowledgeable(*run);
+    }
     return std::nullopt;
   }
   return commit;
@@ -372,10 +379,14 @@ void Pipeline::committed(const Commit& commit) {
   if (run == nullptr) {
     return;
   }
+  refresh_acknowledgeable(*run);
+}
+
+void Pipeline::refresh_acknowledgeable(const Run& run) {
   // The least of what these lanes have stored may be forgotten by the source; one that stands
   // nowhere yet holds everything.
   const ResumePoint* least = nullptr;
-  for (const auto& lane : run->lanes) {
+  for (const auto& lane : run.lanes) {
     if (!lane->holds_source()) {
       continue;
     }

@@ -91,6 +91,8 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   Result<void> start_locked();
   void stop_locked(std::chrono::milliseconds drain_for);
   bool drained(const Run& run) const;
+  // With mutex_ held: what the lanes that hold the source have stored.
+  void refresh_acknowledgeable(const Run& run);
   // With mutex_ held: whether the lane takes the stream, or waits for it to start over.
   bool wants_stream(const Lane& lane) const;
 

@@ -94,6 +94,7 @@ TEST_F(SpilledTransactions, GiveTheirRoomBackWhenRolledBack) {
   send_large(9);
   restart();
   EXPECT_EQ(store.memory.spilled_blocks(), 0U);
+  EXPECT_EQ(assembler.spilled_bytes(), 0U);
 }
 
 TEST_F(SpilledTransactions, ThatArePreparedComeBackIdentical) {
