@@ -282,6 +282,9 @@ Result<void> ObjectSpec::read(const Node& node) const {
   }
   for (const auto& [key, value] : node.entries()) {
     const auto field = std::ranges::find(fields_, key, &Field::key_);
+    if (field == fields_.end() && any_key_) {
+      continue;
+    }
     if (field == fields_.end()) {
       return fail(value.key_error(fmt::format("unknown key {}", quote(key)), suggest(key, known)));
     }
@@ -317,7 +320,7 @@ std::string ObjectSpec::json_schema() const {
   if (!required.empty()) {
     out["required"] = std::move(required);
   }
-  out["additionalProperties"] = false;
+  out["additionalProperties"] = any_key_;
   return dump(out);
 }
 

@@ -53,6 +53,10 @@ class Field {
 // spec; a returned Field& is valid until the next key is added.
 class ObjectSpec {
  public:
+  // Keys that are not described here pass unread: for an object that is refused for another reason,
+  // which an unknown key must not hide.
+  void accept_any_key() { any_key_ = true; }
+
   // Defaults are what the targets hold when they are described.
   Field& text(std::string key, std::string& out, std::string doc);
   Field& secret(std::string key, Secret& out, std::string doc);
@@ -106,6 +110,7 @@ class ObjectSpec {
                          std::function<void(std::size_t)> set, std::string doc);
 
   std::vector<Field> fields_;
+  bool any_key_ = false;
 };
 
 // Reads one value as text: errors for lists, groups, nothing, and bare numbers and booleans, which

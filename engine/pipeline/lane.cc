@@ -52,7 +52,9 @@ Lane::Lane(std::size_t index, LaneSettings settings, SinkHandle sink, LaneContex
   status_.name = settings_.name;
   status_.type = settings_.type;
   status_.guarantee = sink_.sink->guarantee();
-  if (durable_) {
+  // A sink that keeps a marker knows better than the store, which may lag behind it: until it has
+  // opened, its position is unknown rather than one that seems to have gone back.
+  if (durable_ && status_.guarantee == Guarantee::kAtLeastOnce) {
     status_.position = durable_->durable.position;
   }
 }

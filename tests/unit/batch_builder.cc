@@ -264,6 +264,10 @@ TEST(BatchBuilders, ForgetWhatIsBeingBuiltAndNotWhatWasTaken) {
   EXPECT_TRUE(batches.builder().empty());
   EXPECT_FALSE(batches.builder().in_transaction());
   EXPECT_EQ(taken->events()[1].after[0].integer(), 2);
+  // Nothing of the pending message holds up what comes next.
+  batches.advance();
+  EXPECT_TRUE(batches.builder().can_cut());
+  batches.builder().reset();
   // The transaction is sent again from its start.
   batches.begin().orders_row(1).commit();
   const auto again = batches.take();

@@ -156,6 +156,9 @@ Result<DurableReport> FakeSink::poll_durable(Deadline /*until*/) {
 Result<void> FakeSink::flush(Deadline /*until*/) {
   const std::scoped_lock lock(destination_.mutex);
   ++destination_.flushes;
+  if (destination_.on_flush) {
+    destination_.on_flush();
+  }
   return {};
 }
 

@@ -89,6 +89,8 @@ struct FakeDestination {
   std::function<Result<void>()> before_open;
   std::function<Result<void>(const Batch&)> before_submit;
   std::function<Result<void>()> before_poll;
+  // Before everything is asked to become durable.
+  std::function<void()> on_flush;
   // The last word on each report.
   std::function<void(DurableReport&)> on_report;
 

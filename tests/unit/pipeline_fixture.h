@@ -47,8 +47,9 @@ class PipelineTest : public testing::Test {
     return made;
   }
 
-  void start() {
-    pipeline = std::make_unique<Pipeline>(make_settings(nullptr), store, committer, fake.runtime);
+  void start() { start(committer); }
+  void start(Committer& with) {
+    pipeline = std::make_unique<Pipeline>(make_settings(nullptr), store, with, fake.runtime);
     const auto started = pipeline->start();
     ASSERT_TRUE(started) << started.error().to_text();
   }
@@ -68,6 +69,8 @@ class PipelineTest : public testing::Test {
   FakeRuntime fake;
   FakeStore store;
   Committer committer{store, std::chrono::milliseconds(1), fake.runtime};
+  // Stores at most once by itself.
+  Committer rare_committer{store, std::chrono::hours(1), fake.runtime};
   std::unique_ptr<FakeDatabase> database =
       std::make_unique<FakeDatabase>(std::vector<int>{1, 2, 0, 3, 1, 1});
   std::vector<std::unique_ptr<Spoke>> spokes;

@@ -69,7 +69,8 @@ struct AbsentConfig final : config::ConnectorConfig {
 
 // A connector that this build leaves out: every use of it says so.
 [[maybe_unused]] config::ConnectorSchema absent_schema(std::string type, Error why) {
-  return {std::move(type), "Not in this build.", [why = std::move(why)](config::ObjectSpec&) {
+  return {std::move(type), "Not in this build.", [why = std::move(why)](config::ObjectSpec& spec) {
+            spec.accept_any_key();
             return std::unique_ptr<config::ConnectorConfig>(std::make_unique<AbsentConfig>(why));
           }};
 }
