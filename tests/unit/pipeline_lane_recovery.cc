@@ -6,11 +6,11 @@ namespace {
 // What the store and the destination say when a lane opens, and what follows from it.
 struct RecoveryCase {
   const char* name;
-  Guarantee guarantee;
   std::optional<ResumePoint> marker;
   std::optional<LaneState> stored;
-  // Expected; `lost` = the lane stops with Code::kPositionLost.
+  // Expected, as are the last two; `lost` = the lane stops with Code::kPositionLost.
   std::optional<ResumePoint> from;
+  Guarantee guarantee;
   bool owed;
   bool lost;
 };
@@ -27,19 +27,19 @@ const auto kMarked = Guarantee::kTransactional;
 const auto kUnmarked = Guarantee::kAtLeastOnce;
 
 const RecoveryCase kRecoveryCases[] = {
-    {"NothingKnown", kMarked, {}, {}, {}, false, false},
-    {"MarkerOnly", kMarked, after(3), {}, after(3), false, false},
-    {"MarkerOnlyOfAnIdempotentSink", Guarantee::kIdempotent, after(3), {}, after(3), false, false},
-    {"StoreOnlyOfASinkThatWasGivenNothing", kMarked, {}, stored_at(4, {}), after(4), true, false},
-    {"StoreOnlyOfASinkThatHadAMarker", kMarked, {}, stored_at(4, 2), {}, false, true},
-    {"MarkerBehindItsOwnStoredValue", kMarked, after(2), stored_at(4, 3), after(2), true, false},
-    {"MarkerAheadOfTheStore", kMarked, after(6), stored_at(4, 4), after(6), false, false},
-    {"MarkerAheadOfAStoreWithoutMarker", kMarked, after(6), stored_at(4, {}), after(6), false,
+    {"NothingKnown", {}, {}, {}, kMarked, false, false},
+    {"MarkerOnly", after(3), {}, after(3), kMarked, false, false},
+    {"MarkerOnlyOfAnIdempotentSink", after(3), {}, after(3), Guarantee::kIdempotent, false, false},
+    {"StoreOnlyOfASinkThatWasGivenNothing", {}, stored_at(4, {}), after(4), kMarked, true, false},
+    {"StoreOnlyOfASinkThatHadAMarker", {}, stored_at(4, 2), {}, kMarked, false, true},
+    {"MarkerBehindItsOwnStoredValue", after(2), stored_at(4, 3), after(2), kMarked, true, false},
+    {"MarkerAheadOfTheStore", after(6), stored_at(4, 4), after(6), kMarked, false, false},
+    {"MarkerAheadOfAStoreWithoutMarker", after(6), stored_at(4, {}), after(6), kMarked, false,
      false},
-    {"MarkerAndStoreAlike", kMarked, after(4), stored_at(4, 4), after(4), true, false},
-    {"StoreAheadByAFilteredTail", kMarked, after(2), stored_at(5, 2), after(5), true, false},
-    {"WithoutGuaranteeTheStoreDecides", kUnmarked, {}, stored_at(5, 4), after(5), true, false},
-    {"WithoutGuaranteeAndStoreFromTheStart", kUnmarked, {}, {}, {}, false, false},
+    {"MarkerAndStoreAlike", after(4), stored_at(4, 4), after(4), kMarked, true, false},
+    {"StoreAheadByAFilteredTail", after(2), stored_at(5, 2), after(5), kMarked, true, false},
+    {"WithoutGuaranteeTheStoreDecides", {}, stored_at(5, 4), after(5), kUnmarked, true, false},
+    {"WithoutGuaranteeAndStoreFromTheStart", {}, {}, {}, kUnmarked, false, false},
 };
 
 class LaneRecovery : public LaneTest, public testing::WithParamInterface<RecoveryCase> {};
