@@ -95,17 +95,18 @@ bool Pipeline::wants_stream(const Lane& lane) const {
   return lane.taking() || std::ranges::find(rewinding_, lane.index()) != rewinding_.end();
 }
 
+std::shared_ptr<Pipeline::Run> Pipeline::current_run() const {
+  const std::scoped_lock lock(run_mutex_);
+  return run_;
+}
+
 void Pipeline::stop(std::chrono::milliseconds drain_for) {
   const std::scoped_lock control(control_mutex_);
   stop_locked(drain_for);
 }
 
 void Pipeline::stop_locked(std::chrono::milliseconds drain_for) {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   if (run == nullptr) {
     return;
   }
@@ -148,11 +149,7 @@ bool Pipeline::drained(const Run& run) const {
 
 Result<void> Pipeline::act(ControlPlane::Action action) {
   const std::scoped_lock control(control_mutex_);
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   switch (action) {
     case ControlPlane::Action::kPause:
     case ControlPlane::Action::kResume:
@@ -184,11 +181,7 @@ void Pipeline::lane_moved(std::size_t /*lane*/) {
 }
 
 void Pipeline::lane_needs_rewind(std::size_t lane) {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   {
     const std::scoped_lock lock(mutex_);
     rewinding_.push_back(lane);
@@ -200,11 +193,7 @@ void Pipeline::lane_needs_rewind(std::size_t lane) {
 }
 
 std::optional<StreamStart> Pipeline::wait_for_start() {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   // A lane that takes long to find out where it stands does not hold the others up for ever: it
   // will ask for a rewind when it has.
   const auto settled = [&] {
@@ -251,11 +240,7 @@ std::optional<StreamStart> Pipeline::wait_for_start() {
 }
 
 bool Pipeline::position_lost(const Error& error) {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   // The lane that needs the most goes first; the next try shows whether that was enough.
   Lane* furthest_back = nullptr;
   const std::scoped_lock lock(mutex_);
@@ -276,11 +261,7 @@ bool Pipeline::position_lost(const Error& error) {
 }
 
 void Pipeline::stream_restarted() {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   std::vector<std::size_t> waiting;
   {
     const std::scoped_lock lock(mutex_);
@@ -319,11 +300,7 @@ void Pipeline::batch_appended(const BatchPtr& batch) {
 }
 
 std::optional<Commit> Pipeline::collect() {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   if (run == nullptr) {
     return std::nullopt;
   }
@@ -363,11 +340,7 @@ std::optional<Commit> Pipeline::collect() {
 }
 
 void Pipeline::committed(const Commit& commit) {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   const std::scoped_lock lock(mutex_);
   store_error_.reset();
   for (const auto& [name, state] : commit.lanes) {

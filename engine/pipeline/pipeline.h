@@ -90,6 +90,8 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
 
   Result<void> start_locked();
   void stop_locked(std::chrono::milliseconds drain_for);
+  // Null while stopped. Whoever holds it may use the run after the pipeline let it go.
+  std::shared_ptr<Run> current_run() const;
   bool drained(const Run& run) const;
   // With mutex_ held: what the lanes that hold the source have stored.
   void refresh_acknowledgeable(const Run& run);

@@ -24,11 +24,7 @@ RunState overall_state(RunState reader, const std::vector<LaneStatus>& lanes) {
 }  // namespace
 
 PipelineStatus Pipeline::status() const {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   PipelineStatus status;
   status.name = settings_.name;
   status.source_type = settings_.source_type;
@@ -130,11 +126,7 @@ Result<void> Pipeline::set_offset(std::string_view sink, const ResumePoint& poin
 }
 
 Result<void> Pipeline::query(std::string_view sink, std::string_view sql, QueryOutput& out) {
-  std::shared_ptr<Run> run;
-  {
-    const std::scoped_lock lock(run_mutex_);
-    run = run_;
-  }
+  const std::shared_ptr<Run> run = current_run();
   if (run != nullptr) {
     for (const auto& lane : run->lanes) {
       if (lane->queryable() != nullptr && (sink.empty() || lane->name() == sink)) {
