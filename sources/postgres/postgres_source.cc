@@ -119,7 +119,7 @@ Result<void> PostgresSource::open(const StreamStart& start) {
   options.origin_none = config_.origin == Origin::kNone;
   notices_.clear_skipped();
   ROWTIDE_TRY(replication_.start(options));
-  pacer_ = ReadPacer(replication_.is_local());
+  pacer_ = ReadPacer(replication_.transport());
   status_interval_ = status_interval(slot.wal_sender_timeout);
   acknowledged_lsn_ = 0;
   known_lsn_ = stored ? stored->lsn : 0;

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "engine/base/cursor.h"
 
@@ -15,12 +18,37 @@ namespace {
 
 // Half of the buffer that libpq starts with.
 constexpr std::size_t kShortReadBytes = 8192;
+// Of the receive buffer; the kernel doubles it.
+constexpr int kLoopbackWindowBytes = 48 * 1024;
 
 // Microseconds between 1970-01-01 and 2000-01-01, where the wire counts from.
 constexpr std::int64_t kWireEpochUs = 946'684'800'000'000;
 
 void receive_notice(void* board, const PGresult* notice) {
   static_cast<NoticeBoard*>(board)->add(notice);
+}
+
+// Of a connected, unencrypted socket.
+Transport transport_of(int socket) noexcept {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof(peer);
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &length) != 0) {
+    return Transport::kNetwork;
+  }
+  switch (peer.ss_family) {
+    case AF_UNIX:
+      return Transport::kUnixSocket;
+    case AF_INET: {
+      const auto address = ntohl(reinterpret_cast<const sockaddr_in&>(peer).sin_addr.s_addr);
+      return address >> 24U == IN_LOOPBACKNET ? Transport::kLoopback : Transport::kNetwork;
+    }
+    case AF_INET6:
+      return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr)
+                 ? Transport::kLoopback
+                 : Transport::kNetwork;
+    default:
+      return Transport::kNetwork;
+  }
 }
 
 void append_u64_be(std::string& out, std::uint64_t value) {
@@ -141,18 +169,36 @@ Result<void> ReplicationConnection::start(const StreamOptions& options) {
   if (PQsetnonblocking(connection_.get(), 1) != 0) {
     return fail(to_error(connection_.get(), nullptr));
   }
+  tune_socket();
   return {};
 }
 
 void ReplicationConnection::close() noexcept {
-  short_read_possible_ = false;
+  end_drain();
   buffer_.reset();
   connection_.reset();
 }
 
-bool ReplicationConnection::is_local() const noexcept {
-  const char* host = PQhost(connection_.get());
-  return host != nullptr && (host[0] == '/' || host[0] == '@');
+void ReplicationConnection::end_drain() noexcept {
+  bytes_since_read_ = kShortReadBytes;
+  short_reads_ = 0;
+}
+
+// A walsender that finds the window open sends every message as a segment of its own, and over
+// loopback it does the receiver's half of TCP as well. Behind a closed window its kernel appends to
+// what is queued already, which costs both sides a fraction. Only here, where opening the window
+// brings the next bytes at once: with any distance in between a narrow window limits the rate.
+void ReplicationConnection::tune_socket() noexcept {
+  const bool encrypted = PQsslInUse(connection_.get()) != 0;
+  transport_ = encrypted ? Transport::kNetwork : transport_of(PQsocket(connection_.get()));
+  short_reads_to_end_ = encrypted ? std::numeric_limits<int>::max() : 1;
+  if (transport_ != Transport::kLoopback) {
+    return;
+  }
+  // A short read may be the end of a window, whose opening brings the next.
+  short_reads_to_end_ = 3;
+  const int bytes = kLoopbackWindowBytes;
+  ::setsockopt(PQsocket(connection_.get()), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 Result<bool> ReplicationConnection::next(Frame& frame) {
@@ -162,7 +208,8 @@ Result<bool> ReplicationConnection::next(Frame& frame) {
     // A read that came back short has emptied the socket. Asking again at once would chase a sender
     // that writes row by row, with a system call for every few of them. TLS may hold back bytes of
     // a record, which poll() does not see, so there the socket is asked until it has nothing.
-    if (std::exchange(short_read_possible_, false) && bytes_since_read_ < kShortReadBytes) {
+    if (bytes_since_read_ < kShortReadBytes && ++short_reads_ >= short_reads_to_end_) {
+      end_drain();
       return false;
     }
     bytes_since_read_ = 0;
@@ -171,9 +218,9 @@ Result<bool> ReplicationConnection::next(Frame& frame) {
     }
     size = PQgetCopyData(connection_.get(), &raw, 1);
     if (size == 0) {
+      end_drain();
       return false;
     }
-    short_read_possible_ = PQsslInUse(connection_.get()) == 0;
   }
   if (size < 0) {
     return fail(copy_ended());

@@ -15,6 +15,7 @@
 #include "engine/base/log.h"
 #include "engine/client/postgres_client.h"
 #include "sources/postgres/postgres_config.h"
+#include "sources/postgres/read_pacer.h"
 #include "sources/postgres/timeline.h"
 
 namespace rowtide::postgres {
@@ -88,8 +89,7 @@ class ReplicationConnection {
   // Standby status update: everything below `flush_lsn` may be forgotten by the server.
   Result<void> send_status(std::uint64_t flush_lsn);
 
-  // True for a socket of this machine's file system.
-  bool is_local() const noexcept;
+  Transport transport() const noexcept { return transport_; }
   PGconn* get() const noexcept { return connection_.get(); }
 
  private:
@@ -99,14 +99,18 @@ class ReplicationConnection {
 
   Result<void> flush();
   Error copy_ended();
+  void tune_socket() noexcept;
+  void end_drain() noexcept;
 
   const Clock& clock_;
   NoticeBoard& notices_;
   PgConn connection_;
   std::unique_ptr<char, CopyBufferDeleter> buffer_;
-  // What the last read brought, of which frames were returned; see next().
+  Transport transport_ = Transport::kNetwork;
+  // What the last read of this drain brought, of which frames were returned; see next().
   std::size_t bytes_since_read_ = 0;
-  bool short_read_possible_ = false;
+  int short_reads_ = 0;
+  int short_reads_to_end_ = 1;
 };
 
 }  // namespace rowtide::postgres

@@ -53,5 +53,25 @@ TEST(ReadPacers, CalmDownWhenNothingComes) {
   EXPECT_FALSE(pacer.keep_filling(kStart, later));
 }
 
+// The longest pause after a second of drains of `bytes`, a millisecond apart.
+MonotonicTime::duration pause_after_a_second(ReadPacer pacer, std::size_t bytes) {
+  MonotonicTime now = kStart;
+  for (int drain = 0; drain < 1000; ++drain) {
+    now += milliseconds(1);
+    pacer.drained(bytes, now);
+  }
+  return pacer.next_read() - now;
+}
+
+TEST(ReadPacers, LeaveLoopbackAloneForLongOnlyWhileMuchArrives) {
+  EXPECT_GE(pause_after_a_second(ReadPacer(Transport::kLoopback), 30'000), milliseconds(4));
+  EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kLoopback), 3'000), milliseconds(1));
+}
+
+TEST(ReadPacers, NeverLeaveOtherTransportsAloneForLong) {
+  EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kNetwork), 30'000), milliseconds(1));
+  EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kUnixSocket), 30'000), microseconds(200));
+}
+
 }  // namespace
 }  // namespace rowtide::postgres
