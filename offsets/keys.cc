@@ -33,6 +33,15 @@ std::string lane_prefix(std::string_view pipeline) {
 std::string schema_prefix(std::string_view pipeline) {
   return prefix('s', pipeline);
 }
+std::string backfill_prefix(std::string_view pipeline) {
+  return prefix('b', pipeline);
+}
+
+std::string backfill_key(std::string_view pipeline, std::string_view id) {
+  auto key = backfill_prefix(pipeline);
+  put_name(key, id);
+  return key;
+}
 
 std::string lane_key(std::string_view pipeline, std::string_view sink) {
   auto key = lane_prefix(pipeline);
@@ -46,13 +55,13 @@ std::string schema_key(std::string_view pipeline, std::uint64_t table_id) {
   return key;
 }
 
-std::optional<std::string> sink_of_lane_key(std::string_view prefix_text, std::string_view key) {
+std::optional<std::string> name_of_key(std::string_view prefix_text, std::string_view key) {
   Cursor in(key.substr(prefix_text.size()));
-  const auto sink = in.c_string();
+  const auto name = in.c_string();
   if (!in.ok() || in.remaining() != 0) {
     return std::nullopt;
   }
-  return std::string(sink);
+  return std::string(name);
 }
 
 std::optional<std::uint64_t> table_of_schema_key(std::string_view prefix_text,

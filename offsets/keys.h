@@ -15,12 +15,15 @@ std::string epoch_key(std::string_view pipeline);
 std::string lane_key(std::string_view pipeline, std::string_view sink);
 std::string schema_key(std::string_view pipeline, std::uint64_t table_id);
 
-// What every lane key and every schema key of a pipeline begin with.
+std::string backfill_key(std::string_view pipeline, std::string_view id);
+
+// What every lane key, schema key and backfill key of a pipeline begin with.
 std::string lane_prefix(std::string_view pipeline);
 std::string schema_prefix(std::string_view pipeline);
+std::string backfill_prefix(std::string_view pipeline);
 
 // The variable part of a key that begins with the prefix; nullopt when it is malformed.
-std::optional<std::string> sink_of_lane_key(std::string_view prefix, std::string_view key);
+std::optional<std::string> name_of_key(std::string_view prefix, std::string_view key);
 std::optional<std::uint64_t> table_of_schema_key(std::string_view prefix, std::string_view key);
 
 // Spilled blocks: the pipeline ended by NUL, transaction and sequence, 8 bytes big-endian each, so

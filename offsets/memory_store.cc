@@ -44,6 +44,18 @@ Result<void> MemoryStore::erase_lane(std::string_view pipeline, std::string_view
   return {};
 }
 
+Result<void> MemoryStore::put_backfill(std::string_view pipeline, std::string_view id,
+                                       std::string_view record) {
+  const std::lock_guard lock(mutex_);
+  auto& backfills = pipelines_[std::string(pipeline)].backfills;
+  if (record.empty()) {
+    backfills.erase(std::string(id));
+  } else {
+    backfills.insert_or_assign(std::string(id), std::string(record));
+  }
+  return {};
+}
+
 Result<void> MemoryStore::append(std::string_view pipeline, std::uint64_t transaction,
                                  std::uint64_t sequence, std::string_view block) {
   const std::lock_guard lock(mutex_);

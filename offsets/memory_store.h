@@ -20,6 +20,8 @@ class MemoryStore final : public StateStore, public SpillStore {
   Result<void> set_lane(std::string_view pipeline, std::string_view sink,
                         const LaneState& state) override;
   Result<void> erase_lane(std::string_view pipeline, std::string_view sink) override;
+  Result<void> put_backfill(std::string_view pipeline, std::string_view id,
+                            std::string_view record) override;
 
   Result<void> append(std::string_view pipeline, std::uint64_t transaction, std::uint64_t sequence,
                       std::string_view block) override;

@@ -183,4 +183,13 @@ Result<SchemaRecord> decode_schema_record(std::string_view key, std::string_view
   return decoded;
 }
 
+std::string encode_backfill(std::string_view key, std::string_view text) {
+  return seal(key, RecordType::kBackfill, text);
+}
+
+Result<std::string> decode_backfill(std::string_view key, std::string_view record) {
+  ROWTIDE_TRY_ASSIGN(const auto body, open_record(key, RecordType::kBackfill, record));
+  return std::string(body);
+}
+
 }  // namespace rowtide

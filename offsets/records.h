@@ -22,7 +22,13 @@ namespace rowtide {
 inline constexpr std::uint32_t kStoreFormat = 1;
 inline constexpr std::uint8_t kRecordVersion = 1;
 
-enum class RecordType : std::uint8_t { kFormat = 1, kEpoch = 2, kLane = 3, kSchema = 4 };
+enum class RecordType : std::uint8_t {
+  kFormat = 1,
+  kEpoch = 2,
+  kLane = 3,
+  kSchema = 4,
+  kBackfill = 5
+};
 
 std::string encode_format(std::string_view key, std::uint32_t format);
 Result<std::uint32_t> decode_format(std::string_view key, std::string_view record);
@@ -40,6 +46,10 @@ struct SchemaRecord {
 std::string encode_schema_record(std::string_view key, std::uint64_t content_hash,
                                  const TableSchema& schema);
 Result<SchemaRecord> decode_schema_record(std::string_view key, std::string_view record);
+
+// A backfill's record, whose form is its owner's.
+std::string encode_backfill(std::string_view key, std::string_view text);
+Result<std::string> decode_backfill(std::string_view key, std::string_view record);
 
 // Completes a record from its type and body; the encoders' last step, public for the fuzzer.
 std::string seal(std::string_view key, RecordType type, std::string_view body);

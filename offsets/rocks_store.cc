@@ -189,6 +189,7 @@ Result<PipelineState> RocksStore::load(std::string_view pipeline) {
   }
   ROWTIDE_TRY(load_lanes(pipeline, state));
   ROWTIDE_TRY(load_schemas(pipeline, state));
+  ROWTIDE_TRY(load_backfills(pipeline, state));
   return state;
 }
 
@@ -197,7 +198,7 @@ Result<void> RocksStore::load_lanes(std::string_view pipeline, PipelineState& st
   const std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator(rocksdb::ReadOptions()));
   for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
     const auto key = at->key().ToStringView();
-    const auto sink = sink_of_lane_key(prefix, key);
+    const auto sink = name_of_key(prefix, key);
     auto lane = decode_lane(key, at->value().ToStringView());
     if (!lane) {
       return fail(in_pipeline(std::move(lane).error(), pipeline));
@@ -239,6 +240,38 @@ Result<void> RocksStore::load_schemas(std::string_view pipeline, PipelineState& 
     return fail(store_error(at->status(), "read it", path_));
   }
   return {};
+}
+
+Result<void> RocksStore::load_backfills(std::string_view pipeline, PipelineState& state) {
+  const auto prefix = backfill_prefix(pipeline);
+  const std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator(rocksdb::ReadOptions()));
+  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    const auto key = at->key().ToStringView();
+    auto record = decode_backfill(key, at->value().ToStringView());
+    if (!record) {
+      return fail(in_pipeline(std::move(record).error(), pipeline));
+    }
+    state.backfills.emplace(name_of_key(prefix, key).value_or(""), *std::move(record));
+  }
+  if (!at->status().ok()) {
+    return fail(store_error(at->status(), "read it", path_));
+  }
+  return {};
+}
+
+Result<void> RocksStore::put_backfill(std::string_view pipeline, std::string_view id,
+                                      std::string_view record) {
+  ROWTIDE_TRY(check_name(pipeline));
+  ROWTIDE_TRY(check_name(id));
+  const auto key = backfill_key(pipeline, id);
+  rocksdb::WriteBatch batch;
+  if (record.empty()) {
+    batch.Delete(key).PermitUncheckedError();
+  } else {
+    batch.Put(key, encode_backfill(key, record)).PermitUncheckedError();
+  }
+  const std::lock_guard lock(mutex_);
+  return write(batch);
 }
 
 Result<Epoch> RocksStore::begin_epoch(std::string_view pipeline, Epoch floor) {

@@ -37,6 +37,8 @@ class RocksStore final : public StateStore, public SpillStore {
   Result<void> set_lane(std::string_view pipeline, std::string_view sink,
                         const LaneState& state) override;
   Result<void> erase_lane(std::string_view pipeline, std::string_view sink) override;
+  Result<void> put_backfill(std::string_view pipeline, std::string_view id,
+                            std::string_view record) override;
 
   Result<void> append(std::string_view pipeline, std::uint64_t transaction, std::uint64_t sequence,
                       std::string_view block) override {
@@ -62,6 +64,7 @@ class RocksStore final : public StateStore, public SpillStore {
   Result<std::optional<std::string>> get(const std::string& key);
   Result<void> write(rocksdb::WriteBatch& batch);
   Result<void> load_lanes(std::string_view pipeline, PipelineState& state);
+  Result<void> load_backfills(std::string_view pipeline, PipelineState& state);
   Result<void> load_schemas(std::string_view pipeline, PipelineState& state);
   Error in_pipeline(Error error, std::string_view pipeline) const;
 

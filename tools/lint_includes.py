@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "engine/api": CORE[:3],
     "engine/client": CORE,
     "engine/config": CORE,
-    "engine/pipeline": CORE,
+    "engine/pipeline": CORE + ["engine/snapshot"],
     "engine/snapshot": CORE,
     "engine/control": CORE + ["engine/config"],
     "offsets": CORE + ["engine/config"],

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,39 +11,110 @@
 #include "engine/base/error.h"
 #include "engine/batch/batch.h"
 #include "engine/model/position.h"
+#include "engine/model/table_schema.h"
+#include "engine/model/value.h"
 
 namespace rowtide {
 
-// Which part of which table a backfill reads: the rows whose key lies in (after, up_to], a key
-// being one text cell per key column, and all of it where a bound is absent.
-struct ChunkRequest {
+// How a table is cut into chunks.
+enum class ScanMethod : std::uint8_t {
+  // Ranges of the row's key, in the order of its index. Resumable anywhere.
+  kKeyRange,
+  // Ranges of where the rows lie. Only for a table with a key whose every change carries the whole
+  // row: a row that moves between two chunks is then in the stream. Resumable at each range.
+  kLocation,
+  // The whole table from one snapshot. For a table without a key; starts over after a restart.
+  kWhole,
+};
+
+std::string_view to_string(ScanMethod method) noexcept;
+
+// A place in a table's scan order: the text of the key columns' values in the key's order (or of
+// the first ones of them, which stands behind all rows that begin with them), or of a row location.
+using ScanKey = std::vector<std::string>;
+
+// A table that can be read, before anything of it is.
+struct ScanTable {
   std::uint64_t table_id = 0;
-  std::optional<std::vector<std::string>> after;
-  std::optional<std::vector<std::string>> up_to;
-  // A condition in the source's own SQL, empty = none.
-  std::string predicate;
+  std::string schema;
+  std::string table;
+  ScanMethod method = ScanMethod::kKeyRange;
+  // Why this method, for people: "the key follows the rows (correlation 1.00)".
+  std::string reason;
+  double estimated_rows = 0;
+
+  std::string qualified_name() const { return schema + "." + table; }
+};
+
+// What a backfill asks for beside the table.
+struct ScanFilter {
+  // A condition in the source's own SQL; empty = every row.
+  std::string where;
+  // Columns to read; the key's are always read. Empty = every published column.
   std::vector<std::string> columns;
 };
 
-// Reads one chunk beside the stream, on connections of its own, in the order of the watermark
-// window: barrier, then rows from one snapshot opened after it, then the high watermark.
+struct ScanPlan {
+  // As the stream describes the table now; what is not read is kAbsent in the rows.
+  SchemaPtr schema;
+  // Where to cut the table into parts that are read side by side: ascending, possibly none.
+  std::vector<ScanKey> cuts;
+  // kKeyRange: the place of a row, from its cells. Any thread.
+  std::function<ScanKey(std::span<const Value> cells)> key_of;
+};
+
+struct ChunkRequest {
+  ScanTable table;
+  ScanFilter filter;
+  // The rows behind `after`, up to and with `up_to`; nullopt = from the start, to the end. When
+  // both are the same key: the row with that key.
+  std::optional<ScanKey> after;
+  std::optional<ScanKey> up_to;
+  // Roughly how many rows at most; kWhole ignores it.
+  std::uint64_t limit_rows = 50'000;
+};
+
+// A part of a chunk, in scan order.
+struct ChunkSlice {
+  // One transaction of Op::kRead events without `before`; nullptr at the end of the chunk.
+  BatchPtr rows;
+  // Where the scan goes on behind these rows. At the end of the chunk: nullopt when the request's
+  // range is exhausted, else where the next chunk begins.
+  std::optional<ScanKey> next;
+};
+
+// Reads tables beside the stream on a connection of its own, each chunk in a short transaction.
 //
-// A row that was delivered by the stream before `delivered` is visible to the snapshot once
-// wait_visible() has returned, so no row older than the stream is ever read; everything visible in
-// the snapshot was committed at or below the high watermark, so the stream's changes up to there
-// tell which rows of the chunk are already outdated.
+// The order within a chunk is what keeps a backfill from ever writing something older than the
+// stream did: open_chunk() first waits until every transaction that the stream had delivered by
+// then is visible to a new snapshot, and only then takes the one it reads from; finish_chunk(),
+// after the last row, returns a position at or above the commit of everything that snapshot saw.
+// The caller watches the stream from before open_chunk() up to that position.
 //
-// Thread: one worker of the backfill. Lifecycle: wait_visible -> read* -> high_watermark -> close.
+// Thread: one worker of a backfill. Lifecycle: tables, plan at any time between chunks;
+// open_chunk -> read until the slice without rows -> finish_chunk. Any error ends the chunk; the
+// next call connects again.
 class ChunkReader {
  public:
   virtual ~ChunkReader() = default;
-  // The visibility barrier. kTimeout when something keeps delivered transactions invisible (a stuck
-  // synchronous standby): the backfill waits, the stream goes on.
-  virtual Result<void> wait_visible(const Position& delivered, Deadline until) = 0;
-  // Adds rows to `out` as Op::kRead until it is full; false at the end of the chunk.
-  virtual Result<bool> read(BatchBuilder& out, Deadline until) = 0;
-  virtual Result<ResumePoint> high_watermark(Deadline until) = 0;
-  virtual void close() noexcept = 0;
+
+  // The captured tables among those that `patterns` name (all when empty), ordered by name. A
+  // pattern that names no captured table is Code::kNotFound.
+  virtual Result<std::vector<ScanTable>> tables(std::span<const std::string> patterns) = 0;
+  // Looks at a table: its columns, and up to `parts - 1` cuts of about the same size.
+  // Code::kNotFound when the table is gone.
+  virtual Result<ScanPlan> plan(const ScanTable& table, const ScanFilter& filter,
+                                std::size_t parts) = 0;
+  // The indexes of `keys` in scan order.
+  virtual Result<std::vector<std::size_t>> order(const ScanTable& table,
+                                                 std::span<const ScanKey> keys) = 0;
+  // The visibility barrier, then the snapshot. Code::kTimeout when delivered transactions stay
+  // invisible until `until` (a synchronous standby is stuck): the stream is not affected, try
+  // again.
+  virtual Result<void> open_chunk(const ChunkRequest& request, Deadline until) = 0;
+  virtual Result<ChunkSlice> read() = 0;
+  // Gives the snapshot back. The stream has reached the position once it stands at or above it.
+  virtual Result<Position> finish_chunk() = 0;
 };
 
 }  // namespace rowtide

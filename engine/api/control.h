@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/api/backfill.h"
 #include "engine/api/sink.h"
 #include "engine/api/source.h"
 #include "engine/base/error.h"
@@ -48,6 +49,7 @@ struct PipelineStatus {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t buffer_limit_bytes = 0;
   std::vector<LaneStatus> lanes;
+  std::vector<BackfillStatus> backfills;
 };
 
 // Receives the live events of a pipeline, as lines of flat JSON. Called on the lane thread of a

@@ -1,3 +1,4 @@
+#include "engine/api/backfill.h"
 #include "engine/api/control.h"
 #include "engine/api/format.h"
 #include "engine/api/sink.h"
@@ -34,6 +35,40 @@ std::string_view to_string(RunState state) noexcept {
       return "finished";
   }
   return "stopped";
+}
+
+std::string_view to_string(ScanMethod method) noexcept {
+  switch (method) {
+    case ScanMethod::kKeyRange:
+      return "key ranges";
+    case ScanMethod::kLocation:
+      return "row locations";
+    case ScanMethod::kWhole:
+      return "one snapshot";
+  }
+  return "one snapshot";
+}
+
+std::string_view to_string(BackfillState state) noexcept {
+  switch (state) {
+    case BackfillState::kWaiting:
+      return "waiting";
+    case BackfillState::kRunning:
+      return "running";
+    case BackfillState::kPaused:
+      return "paused";
+    case BackfillState::kFinished:
+      return "finished";
+    case BackfillState::kCancelled:
+      return "cancelled";
+    case BackfillState::kFailed:
+      return "failed";
+  }
+  return "failed";
+}
+
+bool has_ended(BackfillState state) noexcept {
+  return state == BackfillState::kFinished || state == BackfillState::kCancelled;
 }
 
 }  // namespace rowtide

@@ -75,9 +75,9 @@ class Source {
   // pressure). Monotone; never beyond what poll handed out, which is asserted.
   virtual Result<void> acknowledge(const std::optional<ResumePoint>& durable) = 0;
 
-  // Reads parts of tables on connections of its own, beside the stream; nullptr where the source
-  // cannot.
-  virtual std::unique_ptr<ChunkReader> chunk_reader(const ChunkRequest& request) = 0;
+  // Reads tables beside the stream, on a connection of its own; nullptr where the source cannot.
+  // Any thread, and so may what is returned be used; it goes before the source does.
+  virtual std::unique_ptr<ChunkReader> chunk_reader() = 0;
 
   virtual SourceStatus status() const = 0;
 

@@ -33,6 +33,8 @@ struct PipelineState {
   std::map<std::string, LaneState> lanes;
   // Content of the last known schema of each table, by table id.
   std::map<std::uint64_t, TableSchema> schemas;
+  // Records of backfills by id, in the form of whoever put them.
+  std::map<std::string, std::string> backfills;
 };
 
 // What one pipeline wants to have stored, all of it or nothing.
@@ -62,6 +64,9 @@ class StateStore {
                                 const LaneState& state) = 0;
   // Forgets a lane; synced.
   virtual Result<void> erase_lane(std::string_view pipeline, std::string_view sink) = 0;
+  // Stores the record of a backfill, or forgets it when `record` is empty; synced.
+  virtual Result<void> put_backfill(std::string_view pipeline, std::string_view id,
+                                    std::string_view record) = 0;
 };
 
 // Room on disk for transactions in progress, one area per pipeline. Nothing here survives a

@@ -45,6 +45,14 @@ std::string_view to_string(Failpoint point) noexcept {
       return "source_after_ack";
     case Failpoint::kSchemaWrite:
       return "schema_write";
+    case Failpoint::kBackfillChunkRead:
+      return "backfill_chunk_read";
+    case Failpoint::kBackfillBeforeSlice:
+      return "backfill_before_slice";
+    case Failpoint::kBackfillAfterSlice:
+      return "backfill_after_slice";
+    case Failpoint::kSkipVisibilityBarrier:
+      return "skip_visibility_barrier";
     case Failpoint::kCount:
       break;
   }

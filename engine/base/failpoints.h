@@ -30,6 +30,11 @@ enum class Failpoint : std::uint8_t {
   kSourceBeforeAck,
   kSourceAfterAck,
   kSchemaWrite,
+  kBackfillChunkRead,
+  kBackfillBeforeSlice,
+  kBackfillAfterSlice,
+  // Not a place to die: leaves the visibility barrier out, so that a test sees what it is for.
+  kSkipVisibilityBarrier,
   kCount,
 };
 
@@ -46,6 +51,11 @@ class Failpoints {
 
   // `spec` as above; an unknown name is an error that lists the known ones.
   Result<void> arm(std::string_view spec);
+
+  bool armed(Failpoint point) const noexcept {
+    return armed_.load(std::memory_order_relaxed) &&
+           left_[static_cast<std::size_t>(point)].load() > 0;
+  }
 
   void hit(Failpoint point) noexcept {
     if (armed_.load(std::memory_order_relaxed)) [[unlikely]] {

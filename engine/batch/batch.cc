@@ -23,6 +23,7 @@ BatchPtr filtered(BatchPtr batch, const std::optional<Position>& after,
   auto copy = std::make_shared<Batch>();
   copy->sequence_ = batch->sequence_;
   copy->schemas_ = batch->schemas_;
+  copy->filling_ = batch->filling_;
   copy->last_position_ = batch->last_position_;
   copy->last_token_ = batch->last_token_;
   copy->size_bytes_ = batch->size_bytes_;

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/strong_id.h"
@@ -35,9 +38,25 @@ struct Transaction {
   // Resume token of everything before this transaction, and of everything up to its end.
   std::string_view start_token;
   std::string_view end_token;
+  // The lanes that it is for, a bit each.
+  std::uint64_t lanes = ~std::uint64_t{0};
+  // What its end is called in a position. Rows of a backfill share one commit, so there it is the
+  // last row's index.
+  std::uint64_t end_row = kWholeTransaction;
 
-  // The position that covers this part: the whole transaction, or its last row in this batch.
   Position position_at(std::uint64_t row) const { return {timeline, commit, row}; }
+  Position end_position() const { return position_at(end_row); }
+};
+
+// Tables of which a sink may not have every row yet, because a backfill is bringing them.
+struct FillingTables {
+  bool all = false;
+  std::vector<std::uint64_t> ids;
+
+  bool contains(std::uint64_t table_id) const {
+    return all || std::ranges::find(ids, table_id) != ids.end();
+  }
+  friend bool operator==(const FillingTables&, const FillingTables&) = default;
 };
 
 // Changes in delivery order, immutable and shared from the moment it is built. Views in it live as
@@ -61,7 +80,11 @@ class Batch {
   std::string_view last_token() const noexcept { return last_token_; }
   ResumePoint resume_point() const { return {last_position_, std::string(last_token_)}; }
   // False while the batch ends inside a transaction.
-  bool ends_on_commit() const noexcept { return last_position_.is_whole(); }
+  bool ends_on_commit() const noexcept { return last_position_.is_boundary(); }
+  // False when no event of it is for this lane.
+  bool is_for(std::size_t lane) const noexcept {
+    return transactions_.empty() || ((transactions_.front().lanes >> lane) & 1U) != 0;
+  }
 
   // Position of one event of this batch.
   Position position_of(const Event& event) const {
@@ -72,6 +95,11 @@ class Batch {
     return transactions_.empty() ? 0 : transactions_.back().committed_at_us;
   }
   std::size_t size_bytes() const noexcept { return size_bytes_; }
+  // True when a change of this table may be of a row that a sink does not have yet: a backfill
+  // brings it whole.
+  bool is_filling(std::uint64_t table_id) const {
+    return filling_ != nullptr && filling_->contains(table_id);
+  }
 
  private:
   friend class BatchBuilder;
@@ -80,8 +108,10 @@ class Batch {
                                                const std::function<bool(const Event&)>* keep);
 
   Arena arena_{0};
-  // Set on a filtered copy: keeps the bytes of the batch that it was made from.
+  // Set on a filtered copy and on a slice: keeps the bytes of what it was made from.
   std::shared_ptr<const Batch> base_;
+  std::shared_ptr<Arena> merged_;
+  std::shared_ptr<const FillingTables> filling_;
   std::vector<Event> events_;
   std::vector<Transaction> transactions_;
   std::vector<SchemaPtr> schemas_;
@@ -93,6 +123,27 @@ class Batch {
 };
 
 using BatchPtr = std::shared_ptr<const Batch>;
+
+// The most lanes that Transaction::lanes can tell apart.
+inline constexpr std::size_t kMaxLanes = 64;
+
+// Rows of a backfill on their way into the stream, as one transaction of their own.
+struct Slice {
+  // Where the stream stands: the slice gets the next position behind it.
+  Position behind;
+  // Transaction::id.
+  std::string_view id;
+  std::int64_t committed_at_us = 0;
+  std::uint64_t lanes = ~std::uint64_t{0};
+  // Bytes and cells of the rows; null = none.
+  BatchPtr rows;
+  // What is left of them, in order. `after` may point into `merged`. No messages.
+  std::vector<Event> events;
+  std::shared_ptr<Arena> merged;
+  SchemaPtr schema;
+  // The builder's token suffix from this slice on.
+  std::string token_suffix;
+};
 
 // The events of `batch` that lie above `after` and that `keep` (when given) wants; the same batch
 // where nothing falls away. Positions, tokens and completeness stay, so a transaction all of whose
@@ -145,6 +196,14 @@ class BatchBuilder {
   // Says that everything up to `position` needs no delivery; only between transactions.
   void advance(const Position& position, std::string_view token);
 
+  // Appended to every token from here on; see engine/snapshot/work_left.h.
+  void set_token_suffix(std::string suffix) { token_suffix_ = std::move(suffix); }
+  // What Batch::is_filling says from the batch on that is being built; null = nothing is filling.
+  void set_filling(std::shared_ptr<const FillingTables> filling) { filling_ = std::move(filling); }
+  // Makes a batch of a slice, with the token `source_token` and its suffix; only between
+  // transactions and while empty(). The next batch comes behind it.
+  std::shared_ptr<const Batch> take_slice(Slice slice, std::string_view source_token);
+
   // Drops all that is being built, e.g. when the source's connection broke; what was taken stays.
   // The next transaction may start over at a row already delivered: the reader filters it.
   void reset();
@@ -160,6 +219,10 @@ class BatchBuilder {
 
  private:
   void remember_schema(const SchemaPtr& schema);
+  // `token` and the suffix, in the arena.
+  std::string_view keep_token(std::string_view token);
+  std::string_view start_token(std::string_view token);
+  void publish(Batch& batch);
 
   Limits limits_;
   ByteBudget* budget_;
@@ -170,6 +233,8 @@ class BatchBuilder {
   bool advanced_ = false;
   std::uint64_t rows_in_transaction_ = 0;
   const TableSchema* last_schema_ = nullptr;
+  std::string token_suffix_;
+  std::shared_ptr<const FillingTables> filling_;
 
   static std::shared_ptr<Batch> make_batch();
 };

@@ -22,11 +22,7 @@ void BatchBuilder::begin_transaction(const NewTransaction& info) {
   transaction.commit = info.commit;
   transaction.committed_at_us = info.committed_at_us;
   transaction.first_event = static_cast<std::uint32_t>(building_->events_.size());
-  // The last transaction's end is this one's start: share the bytes.
-  transaction.start_token = !building_->transactions_.empty() &&
-                                    building_->transactions_.back().end_token == info.start_token
-                                ? building_->transactions_.back().end_token
-                                : arena().copy(info.start_token);
+  transaction.start_token = start_token(info.start_token);
   building_->transactions_.push_back(transaction);
 }
 
@@ -36,7 +32,7 @@ void BatchBuilder::end_transaction(std::string_view end_token) {
   attached_pending_ = false;
   auto& transaction = building_->transactions_.back();
   transaction.complete = true;
-  transaction.end_token = arena().copy(end_token);
+  transaction.end_token = keep_token(end_token);
   building_->last_position_ = transaction.position_at(kWholeTransaction);
   building_->last_token_ = transaction.end_token;
 }
@@ -103,8 +99,65 @@ void BatchBuilder::mark_continued() {
 void BatchBuilder::advance(const Position& position, std::string_view token) {
   ROWTIDE_ASSERT(!in_transaction_);
   building_->last_position_ = position;
-  building_->last_token_ = arena().copy(token);
+  building_->last_token_ = keep_token(token);
   advanced_ = true;
+}
+
+std::string_view BatchBuilder::keep_token(std::string_view token) {
+  if (token_suffix_.empty()) {
+    return arena().copy(token);
+  }
+  char* to = arena().allocate(token.size() + token_suffix_.size());
+  std::ranges::copy(token, to);
+  std::ranges::copy(token_suffix_, to + token.size());
+  return {to, token.size() + token_suffix_.size()};
+}
+
+std::string_view BatchBuilder::start_token(std::string_view token) {
+  // The last transaction's end is this one's start: share the bytes. The suffix only changes while
+  // nothing is being built.
+  if (!building_->transactions_.empty()) {
+    const std::string_view before = building_->transactions_.back().end_token;
+    if (before.size() == token.size() + token_suffix_.size() && before.starts_with(token)) {
+      return before;
+    }
+  }
+  return keep_token(token);
+}
+
+std::shared_ptr<const Batch> BatchBuilder::take_slice(Slice slice, std::string_view source_token) {
+  ROWTIDE_ASSERT(empty() && !in_transaction_);
+  const Position& behind = slice.behind;
+  auto done = make_batch();
+  Transaction transaction;
+  transaction.id = done->arena_.copy(slice.id);
+  transaction.timeline = behind.timeline;
+  transaction.commit = behind.is_backfill() ? behind.commit : behind.commit + 1;
+  transaction.committed_at_us = slice.committed_at_us;
+  transaction.event_count = static_cast<std::uint32_t>(slice.events.size());
+  transaction.complete = true;
+  transaction.lanes = slice.lanes;
+  std::uint64_t row = behind.is_backfill() ? behind.row : kFirstBackfillRow;
+  done->events_ = std::move(slice.events);
+  for (Event& event : done->events_) {
+    event.transaction = 0;
+    event.row = ++row;
+  }
+  // A slice without rows moves on as well.
+  transaction.end_row = done->events_.empty() ? row + 1 : row;
+  if (slice.schema != nullptr) {
+    done->schemas_.push_back(std::move(slice.schema));
+  }
+  transaction.start_token = done->arena_.copy(std::string(source_token) + token_suffix_);
+  token_suffix_ = std::move(slice.token_suffix);
+  transaction.end_token = done->arena_.copy(std::string(source_token) + token_suffix_);
+  done->last_position_ = transaction.end_position();
+  done->last_token_ = transaction.end_token;
+  done->transactions_.push_back(transaction);
+  done->base_ = std::move(slice.rows);
+  done->merged_ = std::move(slice.merged);
+  publish(*done);
+  return done;
 }
 
 void BatchBuilder::reset() {
@@ -134,8 +187,6 @@ bool BatchBuilder::full() const noexcept {
 std::shared_ptr<const Batch> BatchBuilder::take() {
   ROWTIDE_ASSERT(can_cut());
   auto done = std::move(building_);
-  done->sequence_ = next_sequence_;
-  next_sequence_ = BatchSequence(next_sequence_.value + 1);
   building_ = make_batch();
   advanced_ = false;
   last_schema_ = nullptr;
@@ -155,13 +206,24 @@ std::shared_ptr<const Batch> BatchBuilder::take() {
     head.event_count = 0;
     building_->transactions_.push_back(head);
   }
-  done->size_bytes_ = done->arena_.reserved_bytes() + done->events_.capacity() * sizeof(Event) +
-                      done->transactions_.capacity() * sizeof(Transaction) + sizeof(Batch);
-  done->budget_ = budget_;
-  if (budget_ != nullptr) {
-    budget_->charge(done->size_bytes_);
-  }
+  publish(*done);
   return done;
+}
+
+void BatchBuilder::publish(Batch& batch) {
+  batch.sequence_ = next_sequence_;
+  next_sequence_ = BatchSequence(next_sequence_.value + 1);
+  batch.size_bytes_ = batch.arena_.reserved_bytes() + batch.events_.capacity() * sizeof(Event) +
+                      batch.transactions_.capacity() * sizeof(Transaction) + sizeof(Batch);
+  // A slice keeps the batch alive that its rows were read into.
+  if (batch.base_ != nullptr) {
+    batch.size_bytes_ += batch.base_->size_bytes();
+  }
+  batch.filling_ = filling_;
+  batch.budget_ = budget_;
+  if (budget_ != nullptr) {
+    budget_->charge(batch.size_bytes_);
+  }
 }
 
 }  // namespace rowtide

@@ -216,6 +216,22 @@ void describe_retry(ObjectSpec& spec, RetryConfig& retry) {
       "How long to wait between attempts after an error that may pass");
 }
 
+void describe_backfill(ObjectSpec& spec, BackfillConfig& backfill) {
+  ObjectSpec keys;
+  keys.integer("workers", backfill.workers, 1, 32, "Connections that read tables side by side");
+  keys.integer("chunk_rows", backfill.chunk_rows, 1, 10'000'000,
+               "Rows that are read in one short transaction");
+  keys.size_bytes("buffer", backfill.buffer_bytes, std::uint64_t{1} << 20, std::uint64_t{4} << 30,
+                  "Rows that were read and wait for their place in the stream, in all");
+  keys.integer("rows_per_second", backfill.rows_per_second, 0, 1'000'000'000,
+               "Limit on the rows of backfills, to spare the source and the sinks; 0 = none");
+  std::string schema = keys.json_schema();
+  spec.custom(
+      "backfill", std::move(schema),
+      [keys = std::move(keys)](const Node& node) { return keys.read(node); },
+      "How existing rows are read, for the snapshot and for every later backfill");
+}
+
 // One alternative per connector, told apart by `type`.
 std::string connector_schemas(std::span<const ConnectorSchema> schemas, bool are_sinks) {
   std::vector<std::string> alternatives;
@@ -264,6 +280,7 @@ void describe_pipeline(ObjectSpec& spec, PipelineConfig& pipeline, const Known& 
       "Whether existing rows are copied first: initial = yes, then follow changes; never = changes "
       "only; only = copy and stop");
   describe_retry(spec, pipeline.retry);
+  describe_backfill(spec, pipeline.backfill);
   spec.custom(
           "sinks", texts.sinks,
           [&pipeline, &known](const Node& node) { return read_sinks(node, known, pipeline.sinks); },

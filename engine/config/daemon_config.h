@@ -38,6 +38,14 @@ struct RetryConfig {
   std::chrono::milliseconds max{30'000};
 };
 
+// How tables are read beside the stream.
+struct BackfillConfig {
+  std::int64_t workers = 2;
+  std::int64_t chunk_rows = 50'000;
+  std::uint64_t buffer_bytes = std::uint64_t{32} << 20;
+  std::int64_t rows_per_second = 0;  // 0 = no limit
+};
+
 struct SinkConfig {
   std::string name;
   std::string type;
@@ -56,6 +64,7 @@ struct PipelineConfig {
   std::unique_ptr<ConnectorConfig> source;  // never null
   SnapshotMode snapshot = SnapshotMode::kInitial;
   RetryConfig retry;
+  BackfillConfig backfill;
   std::vector<SinkConfig> sinks;  // at least one, and at least one of them required
   std::string where;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/control/backfill_routes.h"
 #include "engine/control/metrics.h"
 #include "engine/control/status_json.h"
 
@@ -16,82 +17,8 @@ namespace {
 // A query's answer is kept whole until it is known to be one; beyond this its rows are left out.
 constexpr std::size_t kMaxQueryBytes = std::size_t{16} << 20;
 
-AdminReply json_reply(int status, const Json& json) {
-  return {status, "application/json", dump_json(json) + "\n", {}};
-}
-
-int http_status(Code code) {
-  switch (code) {
-    case Code::kNotFound:
-      return 404;
-    case Code::kConfig:
-    case Code::kData:
-      return 400;
-    case Code::kConflict:
-      return 409;
-    default:
-      return 500;
-  }
-}
-
-std::string_view title_of(int status) {
-  switch (status) {
-    case 400:
-      return "Bad request";
-    case 401:
-      return "Not authorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not found";
-    case 405:
-      return "Method not allowed";
-    case 409:
-      return "Conflict";
-    case 413:
-      return "Request too large";
-    case 415:
-      return "Unsupported encoding";
-    case 429:
-      return "Too many requests";
-    case 503:
-      return "Not available";
-    default:
-      return status < 500 ? "Bad request" : "Internal error";
-  }
-}
-
-AdminReply not_found(std::string_view path) {
-  return problem(operator_error(Code::kNotFound,
-                                "there is nothing at " + std::string(path.substr(0, 200)),
-                                "The API is below /api/v1; see also /livez, /readyz and /metrics"));
-}
-
-AdminReply wrong_method(const AdminRequest& request, std::string_view allowed) {
-  return problem(405, operator_error(Code::kUnsupported,
-                                     std::string(request.path.substr(0, 200)) + " does not take " +
-                                         std::string(request.method.substr(0, 20)),
-                                     "Use " + std::string(allowed)));
-}
-
-std::string known_names(std::span<const PipelineStatus> pipelines) {
-  std::string names;
-  for (const auto& pipeline : pipelines) {
-    names.append(names.empty() ? "" : ", ").append(pipeline.name);
-  }
-  return names.empty() ? "The daemon runs no pipelines" : "Known pipelines: " + names;
-}
-
-Result<PipelineStatus> find_pipeline(std::string_view name, const ControlPlane& control) {
-  auto pipelines = control.status();
-  const auto found = std::ranges::find(pipelines, name, &PipelineStatus::name);
-  if (found == pipelines.end()) {
-    return fail(operator_error(Code::kNotFound,
-                               "there is no pipeline '" + std::string(name.substr(0, 200)) + "'",
-                               known_names(pipelines)));
-  }
-  return std::move(*found);
-}
+constexpr std::string_view kPipelines = "/api/v1/pipelines/";
+constexpr std::string_view kBackfills = "/api/v1/backfills";
 
 // Reads the members of a JSON object that may all only be text.
 class TextMembers {
@@ -220,9 +147,10 @@ Result<AdminReply> tail(std::string_view name, const ControlPlane& control) {
 }
 
 Result<AdminReply> pipeline_resource(const AdminRequest& request, std::string_view name,
-                                     std::string_view resource, ControlPlane& control) {
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  const bool post = request.method == "POST";
+                                     std::string_view resource, ControlPlane& control,
+                                     BackfillControl& backfills) {
+  const bool get = request.is_get();
+  const bool post = request.is_post();
   if (resource == "status") {
     return get ? pipeline_status(name, control) : wrong_method(request, "GET");
   }
@@ -234,6 +162,9 @@ Result<AdminReply> pipeline_resource(const AdminRequest& request, std::string_vi
   }
   if (resource == "pause" || resource == "resume" || resource == "restart") {
     return post ? act(name, resource, control) : wrong_method(request, "POST");
+  }
+  if (resource == "backfills") {
+    return post ? start_backfill(request, name, backfills) : wrong_method(request, "POST");
   }
   if (resource == "offsets") {
     return get                         ? show_offsets(name, control)
@@ -249,7 +180,7 @@ AdminReply global_resource(const AdminRequest& request, ControlPlane& control) {
   if (std::ranges::find(kKnown, request.path) == kKnown.end()) {
     return not_found(request.path);
   }
-  if (request.method != "GET" && request.method != "HEAD") {
+  if (!request.is_get()) {
     return wrong_method(request, "GET");
   }
   if (request.path == "/livez") {
@@ -265,36 +196,45 @@ AdminReply global_resource(const AdminRequest& request, ControlPlane& control) {
   return json_reply(200, status_json(control.status()));
 }
 
-}  // namespace
-
-AdminReply problem(const Error& error) {
-  return problem(http_status(error.code), error);
-}
-
-AdminReply problem(int status, const Error& error) {
-  return {status,
-          "application/problem+json",
-          dump_json(Json{{"type", "about:blank"},
-                         {"title", std::string(title_of(status))},
-                         {"status", status},
-                         {"detail", error.message},
-                         {"code", std::string(to_string(error.code))},
-                         {"remedy", error.remedy}}) +
-              "\n",
-          {}};
-}
-
-AdminReply answer(const AdminRequest& request, ControlPlane& control) {
-  static constexpr std::string_view kPrefix = "/api/v1/pipelines/";
-  if (!request.path.starts_with(kPrefix)) {
+Result<AdminReply> route(const AdminRequest& request, ControlPlane& control,
+                         BackfillControl& backfills) {
+  if (request.path == kBackfills) {
+    return list_backfills(request, control, backfills);
+  }
+  if (request.path.starts_with(kBackfills) && request.path[kBackfills.size()] == '/') {
+    return backfill_resource(request, request.path.substr(kBackfills.size() + 1), backfills);
+  }
+  if (!request.path.starts_with(kPipelines)) {
     return global_resource(request, control);
   }
-  const std::string_view rest = request.path.substr(kPrefix.size());
+  const std::string_view rest = request.path.substr(kPipelines.size());
   const auto slash = rest.rfind('/');
   if (slash == std::string_view::npos || slash == 0) {
     return not_found(request.path);
   }
-  auto reply = pipeline_resource(request, rest.substr(0, slash), rest.substr(slash + 1), control);
+  return pipeline_resource(request, rest.substr(0, slash), rest.substr(slash + 1), control,
+                           backfills);
+}
+
+}  // namespace
+
+Result<PipelineStatus> find_pipeline(std::string_view name, const ControlPlane& control) {
+  auto pipelines = control.status();
+  const auto found = std::ranges::find(pipelines, name, &PipelineStatus::name);
+  if (found != pipelines.end()) {
+    return std::move(*found);
+  }
+  std::string known;
+  for (const auto& pipeline : pipelines) {
+    known.append(known.empty() ? "" : ", ").append(pipeline.name);
+  }
+  return fail(operator_error(
+      Code::kNotFound, "there is no pipeline '" + std::string(name.substr(0, 200)) + "'",
+      known.empty() ? "The daemon runs no pipelines" : "Known pipelines: " + known));
+}
+
+AdminReply answer(const AdminRequest& request, ControlPlane& control, BackfillControl& backfills) {
+  auto reply = route(request, control, backfills);
   return reply ? std::move(*reply) : problem(reply.error());
 }
 

@@ -1,32 +1,18 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
+#include "engine/api/backfill.h"
 #include "engine/api/control.h"
+#include "engine/control/admin_reply.h"
 
 namespace rowtide {
 
-struct AdminRequest {
-  std::string_view method;
-  std::string_view path;  // percent-decoded, without the query
-  std::string_view body;
-};
-
-struct AdminReply {
-  int status = 200;
-  std::string content_type;
-  std::string body;
-  // Set for a live tail of this pipeline, which has no body of its own.
-  std::string tail_pipeline;
-};
-
 // Answers one request of the admin API. Knows neither sockets nor threads nor who asks. Thread safe
-// as far as `control` is; may take as long as `control` does.
-AdminReply answer(const AdminRequest& request, ControlPlane& control);
+// as far as `control` and `backfills` are; may take as long as they do.
+AdminReply answer(const AdminRequest& request, ControlPlane& control, BackfillControl& backfills);
 
-// An RFC 9457 problem document: {type,title,status,detail,code,remedy}.
-AdminReply problem(const Error& error);
-AdminReply problem(int status, const Error& error);
+// Code::kNotFound with the known names as remedy when there is none of this name.
+Result<PipelineStatus> find_pipeline(std::string_view name, const ControlPlane& control);
 
 }  // namespace rowtide

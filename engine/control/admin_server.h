@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/api/backfill.h"
 #include "engine/api/control.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -11,20 +12,22 @@
 
 namespace rowtide {
 
-// The HTTP admin API over a control plane. README.md and openapi.yaml list what it answers.
+// The HTTP admin API over a control plane and the control of backfills. README.md and openapi.yaml
+// list what it answers.
 //
 // Every request but /livez needs "Authorization: Bearer TOKEN" when a token is set, and an address
 // that other machines reach needs a token. Without one, requests that a web page made a browser
 // send are refused. One request per connection; a body has at most 1 MiB; a request must arrive
 // within 10 s.
 //
-// Thread: owns its threads and calls the control plane from them: 4 for requests and 2 for tails.
-// Lifecycle: start -> stop, or the destructor. The control plane and the clock outlive it.
+// Thread: owns its threads and calls both from them: 4 for requests and 2 for tails.
+// Lifecycle: start -> stop, or the destructor. Both and the clock outlive it.
 class AdminServer {
  public:
   // `listen` as in AdminAddress. Serves when it returns.
   static Result<std::unique_ptr<AdminServer>> start(std::string_view listen, Secret token,
-                                                    ControlPlane& control, const Clock& clock,
+                                                    ControlPlane& control,
+                                                    BackfillControl& backfills, const Clock& clock,
                                                     Log log);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
@@ -33,8 +36,8 @@ class AdminServer {
   // Where it listens, with the port that the system chose for port 0.
   const std::string& address() const;
 
-  // Ends tails and connections, waits for requests that the control plane is working on and for
-  // nothing else, and removes the socket file. May be called again.
+  // Ends tails and connections, waits for requests that are being worked on and for nothing else,
+  // and removes the socket file. May be called again.
   void stop();
 
  private:

@@ -16,6 +16,9 @@ using Labels = std::initializer_list<Label>;
 
 constexpr std::array kStates = {RunState::kStarting, RunState::kRunning, RunState::kRetrying,
                                 RunState::kPaused,   RunState::kStopped, RunState::kFinished};
+// Those of a backfill that has not ended.
+constexpr std::array kBackfillStates = {BackfillState::kWaiting, BackfillState::kRunning,
+                                        BackfillState::kPaused, BackfillState::kFailed};
 
 void append_escaped(std::string& out, std::string_view value) {
   for (const char c : value) {
@@ -158,6 +161,56 @@ void write_sinks(Exposition& out, std::span<const PipelineStatus> pipelines) {
            [](L l) { return l.transactions_split; });
 }
 
+// Only backfills that have not ended: an id never comes again, so that every ended one would stay a
+// series for ever.
+template <class Value>
+void per_backfill(Exposition& out, std::span<const PipelineStatus> pipelines, std::string_view name,
+                  std::string_view type, std::string_view help, Value value) {
+  out.family(name, type, help);
+  for (const auto& pipeline : pipelines) {
+    for (const auto& backfill : pipeline.backfills) {
+      if (!has_ended(backfill.state)) {
+        out.sample({{"pipeline", pipeline.name}, {"backfill", backfill.id}}, value(backfill));
+      }
+    }
+  }
+}
+
+void write_backfill_states(Exposition& out, std::span<const PipelineStatus> pipelines) {
+  out.family("rowtide_backfill_state", "gauge", "1 for the state that the backfill is in.");
+  for (const auto& pipeline : pipelines) {
+    for (const auto& backfill : pipeline.backfills) {
+      if (has_ended(backfill.state)) {
+        continue;
+      }
+      for (const auto state : kBackfillStates) {
+        out.sample(
+            {{"pipeline", pipeline.name}, {"backfill", backfill.id}, {"state", to_string(state)}},
+            backfill.state == state ? 1 : 0);
+      }
+    }
+  }
+}
+
+void write_backfills(Exposition& out, std::span<const PipelineStatus> pipelines) {
+  using B = const BackfillStatus&;
+  write_backfill_states(out, pipelines);
+  per_backfill(out, pipelines, "rowtide_backfill_estimated_rows", "gauge",
+               "Rows that the tables looked at so far are estimated to have.",
+               [](B b) { return b.estimated_rows; });
+  per_backfill(out, pipelines, "rowtide_backfill_rows_total", "counter",
+               "Rows that the backfill handed to the stream.",
+               [](B b) { return b.rows_delivered; });
+  per_backfill(out, pipelines, "rowtide_backfill_rows_outdated_total", "counter",
+               "Rows left out because the stream had something newer.",
+               [](B b) { return b.rows_outdated; });
+  per_backfill(out, pipelines, "rowtide_backfill_chunks_total", "counter",
+               "Chunks that the backfill read.", [](B b) { return b.chunks_read; });
+  per_backfill(out, pipelines, "rowtide_backfill_chunks_discarded_total", "counter",
+               "Chunks that were thrown away, to be read again.",
+               [](B b) { return b.chunks_discarded; });
+}
+
 }  // namespace
 
 std::string prometheus_text(std::span<const PipelineStatus> pipelines,
@@ -168,6 +221,7 @@ std::string prometheus_text(std::span<const PipelineStatus> pipelines,
   write_states(out, pipelines);
   write_sources(out, pipelines);
   write_sinks(out, pipelines);
+  write_backfills(out, pipelines);
   out.family("process_resident_memory_bytes", "gauge", "Resident memory of the process.");
   out.sample({}, process.resident_bytes);
   out.family("process_cpu_seconds_total", "counter", "User and system CPU time of the process.");

@@ -1,5 +1,11 @@
 #include "engine/control/status_json.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/model/text_forms.h"
+
 namespace rowtide {
 namespace {
 
@@ -46,7 +52,96 @@ Json lane_json(const LaneStatus& lane) {
   };
 }
 
+// "2026-11-21T16:53:56Z"; null for 0, which stands for a moment that has not come.
+Json moment_json(std::int64_t wall_us) {
+  if (wall_us == 0) {
+    return nullptr;
+  }
+  using namespace std::chrono;
+  const auto moment = floor<seconds>(microseconds(wall_us));
+  const auto day = floor<days>(moment);
+  std::string text;
+  append_date_text(text, day.count());
+  text.push_back('T');
+  append_time_text(text, microseconds(moment - day).count());
+  return text + "Z";
+}
+
+// An estimate comes from a planner and may be anything.
+std::uint64_t whole_rows(double estimate) {
+  constexpr double kMost = 1e18;
+  return estimate > 0 ? static_cast<std::uint64_t>(std::llround(std::min(estimate, kMost))) : 0;
+}
+
+double rows_done(const BackfillStatus& backfill) {
+  return static_cast<double>(backfill.rows_delivered) + static_cast<double>(backfill.rows_outdated);
+}
+
+Json progress_json(const BackfillStatus& backfill) {
+  // An estimate that was too low must not look like the end.
+  constexpr double kAlmostAll = 0.99;
+  if (backfill.state == BackfillState::kFinished) {
+    return 1;
+  }
+  if (whole_rows(backfill.estimated_rows) == 0) {
+    return nullptr;
+  }
+  return std::min(rows_done(backfill) / backfill.estimated_rows, kAlmostAll);
+}
+
+Json remaining_json(const BackfillStatus& backfill) {
+  const double left = backfill.estimated_rows - rows_done(backfill);
+  const bool known = backfill.state == BackfillState::kRunning && left > 0 &&
+                     backfill.rows_per_second > 0 && std::isfinite(backfill.rows_per_second);
+  return known ? Json(left / backfill.rows_per_second) : Json(nullptr);
+}
+
+Json spec_json(const BackfillSpec& spec) {
+  return Json{
+      {"tables", spec.tables},
+      {"where", spec.filter.where.empty() ? Json(nullptr) : Json(spec.filter.where)},
+      {"columns", spec.filter.columns},
+  };
+}
+
+Json table_json(const BackfillTableStatus& table) {
+  return Json{
+      {"name", table.name},
+      {"method", std::string(to_string(table.method))},
+      {"reason", table.reason},
+      {"started", table.started},
+      {"finished", table.finished},
+      {"estimated_rows", whole_rows(table.estimated_rows)},
+      {"rows_delivered", table.rows_delivered},
+  };
+}
+
 }  // namespace
+
+Json backfill_json(const BackfillStatus& backfill) {
+  Json tables = Json::array();
+  for (const auto& table : backfill.tables) {
+    tables.push_back(table_json(table));
+  }
+  return Json{
+      {"id", backfill.id},
+      {"pipeline", backfill.pipeline},
+      {"state", std::string(to_string(backfill.state))},
+      {"spec", spec_json(backfill.spec)},
+      {"progress", progress_json(backfill)},
+      {"estimated_rows", whole_rows(backfill.estimated_rows)},
+      {"rows_delivered", backfill.rows_delivered},
+      {"rows_outdated", backfill.rows_outdated},
+      {"rows_per_second", backfill.rows_per_second},
+      {"remaining_seconds", remaining_json(backfill)},
+      {"chunks_read", backfill.chunks_read},
+      {"chunks_discarded", backfill.chunks_discarded},
+      {"created_at", moment_json(backfill.created_at_us)},
+      {"ended_at", moment_json(backfill.ended_at_us)},
+      {"last_error", error_or_null(backfill.last_error)},
+      {"tables", std::move(tables)},
+  };
+}
 
 Json error_json(const Error& error) {
   return Json{
@@ -62,6 +157,10 @@ Json pipeline_json(const PipelineStatus& status) {
   for (const auto& lane : status.lanes) {
     sinks.push_back(lane_json(lane));
   }
+  Json backfills = Json::array();
+  for (const auto& backfill : status.backfills) {
+    backfills.push_back(backfill_json(backfill));
+  }
   return Json{
       {"name", status.name},
       {"state", std::string(to_string(status.state))},
@@ -71,7 +170,7 @@ Json pipeline_json(const PipelineStatus& status) {
       {"buffer_limit_bytes", status.buffer_limit_bytes},
       {"source", source_json(status)},
       {"sinks", std::move(sinks)},
-      {"backfills", Json::array()},
+      {"backfills", std::move(backfills)},
   };
 }
 

@@ -15,6 +15,11 @@ using Json = nlohmann::ordered_json;
 // {"code","disposition","message","remedy"}
 Json error_json(const Error& error);
 
+// One backfill, wherever it is shown. Of what is not in the status: `progress` is the share of the
+// estimated rows that is done, 1 only once it has finished and null without an estimate;
+// `remaining_seconds` is null while that cannot be told.
+Json backfill_json(const BackfillStatus& backfill);
+
 // One pipeline as `rowtide status --json` prints it. A figure that is not known is null.
 Json pipeline_json(const PipelineStatus& status);
 

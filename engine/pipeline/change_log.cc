@@ -77,6 +77,7 @@ ChangeLog::Taken ChangeLog::next(std::size_t lane, Deadline until, BatchPtr& out
   ROWTIDE_ASSERT(cursor.next >= first_ordinal_);
   out = batches_[cursor.next - first_ordinal_];
   ++cursor.next;
+  cursor.taken_to = out->resume_point();
   return Taken::kBatch;
 }
 
@@ -109,7 +110,22 @@ bool ChangeLog::attach(std::size_t lane, const std::optional<Position>& after) {
   cursors_[lane].left_behind = false;
   cursors_[lane].next = first_ordinal_;
   cursors_[lane].durable = after;
+  cursors_[lane].taken_to.reset();
   return true;
+}
+
+std::size_t ChangeLog::untaken_bytes() {
+  const std::scoped_lock lock(mutex_);
+  std::size_t size_bytes = 0;
+  for (auto i = batches_.size(); i > 0 && !taken_by_all(first_ordinal_ + i - 1); --i) {
+    size_bytes += batches_[i - 1]->size_bytes();
+  }
+  return size_bytes;
+}
+
+std::optional<ResumePoint> ChangeLog::taken_to(std::size_t lane) {
+  const std::scoped_lock lock(mutex_);
+  return cursors_[lane].attached ? cursors_[lane].taken_to : std::nullopt;
 }
 
 void ChangeLog::wake() {

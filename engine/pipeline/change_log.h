@@ -47,6 +47,10 @@ class ChangeLog {
   // Lane: starts taking again behind `after` (nullopt: from the start of the source). False when
   // the log does not reach back that far: the source has to start over.
   bool attach(std::size_t lane, const std::optional<Position>& after);
+  // Bytes of the batches that some attached lane has not taken.
+  std::size_t untaken_bytes();
+  // Where the lane stands by what it took since it attached; nullopt = it has not taken anything.
+  std::optional<ResumePoint> taken_to(std::size_t lane);
   // Lane or reader: wakes everybody up, e.g. to look at a stop flag.
   void wake();
 
@@ -56,6 +60,7 @@ class ChangeLog {
     bool attached = false;
     bool left_behind = false;
     std::optional<Position> durable;
+    std::optional<ResumePoint> taken_to;
   };
 
   void trim(bool under_pressure);

@@ -20,7 +20,7 @@ Position last_data_position(const Batch& batch) {
   for (auto i = batch.transactions().size(); i > 0; --i) {
     const Transaction& transaction = batch.transactions()[i - 1];
     if (transaction.complete && (transaction.event_count > 0 || transaction.continued)) {
-      return transaction.position_at(kWholeTransaction);
+      return transaction.end_position();
     }
     if (transaction.event_count > 0) {
       const Event& last = batch.events()[transaction.first_event + transaction.event_count - 1];
@@ -264,10 +264,14 @@ Result<void> Lane::deliver(const BatchPtr& batch) {
     vouch();
     return {};
   }
-  const BatchPtr mine = filtered(batch, taken_, settings_.wants ? &settings_.wants : nullptr);
+  static const std::function<bool(const Event&)> kNoEvent = [](const Event&) { return false; };
+  const BatchPtr mine = filtered(batch, taken_,
+                                 !batch->is_for(index_) ? &kNoEvent
+                                 : settings_.wants      ? &settings_.wants
+                                                        : nullptr);
   taken_ = batch->last_position();
   // A sink that was given part of a transaction has to see its end, even when no row comes with it.
-  const bool inside = data_submitted_ && !data_submitted_->is_whole();
+  const bool inside = data_submitted_ && !data_submitted_->is_boundary();
   if (mine->events().empty() && !inside) {
     if (data_submitted_) {
       tail_ = mine->resume_point();

@@ -70,8 +70,16 @@ Result<void> Pipeline::start_locked() {
           stored == state.lanes.end() ? std::nullopt : std::optional(stored->second),
           settings_.retry, run->log, listener, runtime_.scoped("sink", part.settings.name)));
     }
+    std::vector<std::string> sinks;
+    for (const auto& lane : run->lanes) {
+      sinks.push_back(lane->name());
+    }
+    run->backfills = std::make_unique<BackfillRunner>(
+        settings_.name, settings_.backfill, settings_.initial_snapshot, std::move(sinks), store_,
+        [source = run->source.get()] { return source->chunk_reader(); }, runtime_);
+    ROWTIDE_TRY(run->backfills->start(state));
     run->reader = std::make_unique<Reader>(*run->source, run->log, run->budget, settings_.batch,
-                                           settings_.retry, host, runtime_);
+                                           settings_.retry, host, *run->backfills, runtime_);
     {
       const std::scoped_lock lock(run_mutex_);
       run_ = run;
@@ -116,6 +124,7 @@ void Pipeline::stop_locked(std::chrono::milliseconds drain_for) {
   }
   lanes_changed_.notify_all();
   run->reader->stop_reading();
+  run->backfills->stop();
   for (auto& lane : run->lanes) {
     lane->request_stop(drain_for.count() == 0);
   }
@@ -260,6 +269,20 @@ bool Pipeline::position_lost(const Error& error) {
   return true;
 }
 
+std::vector<std::optional<std::string>> Pipeline::lane_tokens() {
+  const std::shared_ptr<Run> run = current_run();
+  std::vector<std::optional<std::string>> tokens;
+  for (const auto& lane : run->lanes) {
+    // A lane that goes on where it is has taken more than is durable.
+    auto point = run->log.taken_to(lane->index());
+    if (!point) {
+      point = lane->needed_from().from;
+    }
+    tokens.push_back(point ? std::optional(point->token) : std::nullopt);
+  }
+  return tokens;
+}
+
 void Pipeline::stream_restarted() {
   const std::shared_ptr<Run> run = current_run();
   std::vector<std::size_t> waiting;
@@ -351,6 +374,10 @@ void Pipeline::committed(const Commit& commit) {
   });
   if (run == nullptr) {
     return;
+  }
+  run->backfills->stored(stored_);
+  if (settings_.ends_after_snapshot && run->backfills->finished()) {
+    run->reader->end_stream();
   }
   refresh_acknowledgeable(*run);
 }

@@ -23,6 +23,7 @@
 #include "engine/pipeline/lane.h"
 #include "engine/pipeline/reader.h"
 #include "engine/pipeline/tap.h"
+#include "engine/snapshot/backfill_runner.h"
 
 namespace rowtide {
 
@@ -44,6 +45,11 @@ struct PipelineSettings {
   std::size_t buffer_bytes = std::size_t{64} << 20;
   BatchBuilder::Limits batch;
   RetryLimits retry;
+  BackfillSettings backfill;
+  // Sinks that hold nothing yet get every table first.
+  bool initial_snapshot = false;
+  // The stream ends when they have them.
+  bool ends_after_snapshot = false;
   // Builds source and sinks; gets what the store holds of the pipeline.
   std::function<Result<PipelineParts>(const PipelineState&)> build;
 };
@@ -73,6 +79,9 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   Result<std::vector<ControlPlane::Offset>> offsets() const;
   Result<void> set_offset(std::string_view sink, const ResumePoint& point);
   Result<void> query(std::string_view sink, std::string_view sql, QueryOutput& out);
+  Result<std::string> start_backfill(const BackfillSpec& spec);
+  // Code::kNotFound when it is not one of this pipeline's.
+  Result<void> act_on_backfill(std::string_view id, BackfillControl::Action action);
   // Feeds `tap` from the next batch on until it is closed or destroyed.
   void add_tap(const std::shared_ptr<Tap>& tap);
 
@@ -85,6 +94,7 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
     ChangeLog log;
     std::unique_ptr<Source> source;
     std::vector<std::unique_ptr<Lane>> lanes;
+    std::unique_ptr<BackfillRunner> backfills;
     std::unique_ptr<Reader> reader;
   };
 
@@ -104,6 +114,7 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   // ReaderHost
   std::optional<StreamStart> wait_for_start() override;
   void stream_restarted() override;
+  std::vector<std::optional<std::string>> lane_tokens() override;
   std::optional<ResumePoint> acknowledgeable() override;
   bool position_lost(const Error& error) override;
   void batch_appended(const BatchPtr& batch) override;

@@ -50,6 +50,13 @@ PipelineStatus Pipeline::status() const {
       status.last_error = lane.last_error;
     }
   }
+  status.backfills = run->backfills->status();
+  for (auto& backfill : status.backfills) {
+    // A backfill that cannot begin waits for the stream, so the stream's trouble is its reason.
+    if (!has_ended(backfill.state) && !backfill.last_error) {
+      backfill.last_error = status.last_error;
+    }
+  }
   const auto& totals = run->reader->totals();
   status.events_read = totals.events.load();
   status.transactions_read = totals.transactions.load();
@@ -138,6 +145,25 @@ Result<void> Pipeline::query(std::string_view sink, std::string_view sql, QueryO
                              fmt::format("pipeline {} has no running sink that answers queries{}",
                                          settings_.name, sink.empty() ? "" : " by that name"),
                              "Sinks of type duckdb and postgres answer queries"));
+}
+
+Result<std::string> Pipeline::start_backfill(const BackfillSpec& spec) {
+  const std::shared_ptr<Run> run = current_run();
+  if (run == nullptr) {
+    return fail(operator_error(Code::kConflict,
+                               fmt::format("pipeline {} is not running", settings_.name),
+                               fmt::format("Run rowtide restart {}", settings_.name)));
+  }
+  return run->backfills->add(spec);
+}
+
+Result<void> Pipeline::act_on_backfill(std::string_view id, BackfillControl::Action action) {
+  const std::shared_ptr<Run> run = current_run();
+  if (run == nullptr) {
+    return fail(operator_error(Code::kNotFound, fmt::format("there is no backfill '{}'", id),
+                               "See rowtide backfill list"));
+  }
+  return run->backfills->act(id, action);
 }
 
 void Pipeline::add_tap(const std::shared_ptr<Tap>& tap) {

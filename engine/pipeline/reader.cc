@@ -7,19 +7,36 @@
 namespace rowtide {
 namespace {
 
-constexpr auto kPollInterval = std::chrono::milliseconds(200);
+constexpr std::chrono::milliseconds kPollInterval(200);
+// While rows of a backfill may become due, which no byte of the stream announces.
+constexpr std::chrono::milliseconds kBackfillPollInterval(1);
+// Rows of a backfill join the stream while its lanes keep up: what waits in front of a change is
+// what the backfill adds to its latency.
+constexpr std::size_t kBackfillAheadBytes = std::size_t{512} << 10;
+// However busy the stream is, a backfill gets on this often.
+constexpr auto kBackfillPatience = std::chrono::milliseconds(50);
 constexpr auto kRoomInterval = std::chrono::milliseconds(100);
 constexpr auto kPausedInterval = std::chrono::milliseconds(500);
 // A connection that holds this long has recovered: the next failure starts with a short pause.
 constexpr auto kHealthyAfter = std::chrono::seconds(10);
 
+// A token is the source's own and what is left of backfills, which is no business of the source.
+std::optional<ResumePoint> for_source(std::optional<ResumePoint> point) {
+  if (point) {
+    point->token.resize(split_token(point->token).first.size());
+  }
+  return point;
+}
+
 }  // namespace
 
 Reader::Reader(Source& source, ChangeLog& log, ByteBudget& budget, BatchBuilder::Limits limits,
-               RetryLimits retry, ReaderHost& host, Runtime runtime)
+               RetryLimits retry, ReaderHost& host, BackfillRunner& backfills, Runtime runtime)
     : source_(source),
       log_(log),
+      budget_(budget),
       host_(host),
+      backfills_(backfills),
       runtime_(std::move(runtime)),
       retry_(retry, static_cast<std::uint64_t>(runtime_.clock.wall_us())),
       builder_(limits, &budget) {}
@@ -40,6 +57,11 @@ void Reader::stop_reading() {
   }
   woken_.notify_all();
   log_.wake();
+}
+
+void Reader::end_stream() {
+  set_state(RunState::kFinished, std::nullopt);
+  stop_reading();
 }
 
 void Reader::finish() {
@@ -131,6 +153,10 @@ bool Reader::open_stream() {
     owed_from_ = start.owed_from;
     log_.restart(start.from ? std::optional<Position>(start.from->position) : std::nullopt);
     builder_.reset();
+    if (auto restarted = backfills_.restart(host_.lane_tokens(), builder_); !restarted) {
+      restart_requested_.store(true);
+      return recover_from(restarted.error());
+    }
     host_.stream_restarted();
   } else {
     start.from = appended_;
@@ -140,6 +166,9 @@ bool Reader::open_stream() {
     }
     start.owed_from = owed_from_;
   }
+  start.from = for_source(std::move(start.from));
+  start.highest = for_source(std::move(start.highest));
+  start.owed_from = for_source(std::move(start.owed_from));
   if (auto opened = source_.open(start); !opened) {
     if (opened.error().code == Code::kPositionLost && host_.position_lost(opened.error())) {
       source_.close();
@@ -149,6 +178,7 @@ bool Reader::open_stream() {
     return recover_from(opened.error());
   }
   opened_ = true;
+  backfills_.stream_opened();
   set_state(RunState::kRunning, std::nullopt);
   return true;
 }
@@ -177,13 +207,15 @@ Result<void> Reader::step() {
 }
 
 Result<void> Reader::poll_once() {
-  const auto outcome = source_.poll(builder_, runtime_.clock.now() + kPollInterval);
+  const auto interval = backfills_.waiting() ? kBackfillPollInterval : kPollInterval;
+  const auto outcome = source_.poll(builder_, runtime_.clock.now() + interval);
   if (!outcome) {
     return fail(outcome.error());
   }
   if (builder_.can_cut() && (*outcome != PollOutcome::kMore || builder_.full())) {
     cut();
   }
+  append_backfills();
   if (*outcome == PollOutcome::kEnd) {
     set_state(RunState::kFinished, std::nullopt);
     stopping_.store(true);
@@ -194,6 +226,34 @@ Result<void> Reader::poll_once() {
 void Reader::cut() {
   runtime_.failpoints.hit(Failpoint::kReaderBeforeAppend);
   BatchPtr batch = builder_.take();
+  backfills_.observe(*batch);
+  append(std::move(batch));
+}
+
+void Reader::append_backfills() {
+  while (backfills_.waiting() && appended_ && builder_.empty() && !builder_.in_transaction()) {
+    // Not in the middle of a transaction that is to be sent again, and not below what a lane was
+    // given before the stream started over.
+    const bool known = !appended_->position.is_boundary() ||
+                       (highest_ && appended_->position < highest_->position);
+    const auto now = runtime_.clock.now();
+    const bool room =
+        log_.untaken_bytes() < kBackfillAheadBytes || now - backfilled_at_ > kBackfillPatience;
+    if (known || !room || budget_.full()) {
+      return;
+    }
+    BatchPtr slice =
+        backfills_.next(appended_->position, split_token(appended_->token).first, builder_);
+    if (slice == nullptr) {
+      return;
+    }
+    backfilled_at_ = now;
+    append(std::move(slice));
+    runtime_.failpoints.hit(Failpoint::kBackfillAfterSlice);
+  }
+}
+
+void Reader::append(BatchPtr batch) {
   appended_ = batch->resume_point();
   owed_from_ = appended_;
   totals_.events.fetch_add(batch->events().size(), std::memory_order_relaxed);
@@ -207,7 +267,7 @@ void Reader::cut() {
 }
 
 Result<void> Reader::acknowledge() {
-  return source_.acknowledge(host_.acknowledgeable());
+  return source_.acknowledge(for_source(host_.acknowledgeable()));
 }
 
 bool Reader::recover_from(const Error& error) {

@@ -4,13 +4,16 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/api/control.h"
 #include "engine/api/source.h"
 #include "engine/base/runtime.h"
 #include "engine/pipeline/change_log.h"
 #include "engine/pipeline/retry_policy.h"
+#include "engine/snapshot/backfill_runner.h"
 
 namespace rowtide {
 
@@ -22,6 +25,8 @@ class ReaderHost {
   virtual std::optional<StreamStart> wait_for_start() = 0;
   // The change log was emptied and starts at the point returned by wait_for_start.
   virtual void stream_restarted() = 0;
+  // The token that each lane stands at, in the order of the lanes; nullopt = nowhere yet.
+  virtual std::vector<std::optional<std::string>> lane_tokens() = 0;
   // Everything up to here is durable in every required sink and synced in the store.
   virtual std::optional<ResumePoint> acknowledgeable() = 0;
   // The source no longer has what some lane needs. True when the stream can go on without the lanes
@@ -44,7 +49,7 @@ class Reader {
   };
 
   Reader(Source& source, ChangeLog& log, ByteBudget& budget, BatchBuilder::Limits limits,
-         RetryLimits retry, ReaderHost& host, Runtime runtime);
+         RetryLimits retry, ReaderHost& host, BackfillRunner& backfills, Runtime runtime);
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -53,6 +58,8 @@ class Reader {
   // Ends reading; what is in the change log stays for the lanes. The connection stays open until
   // finish(), so that what is still made durable can be acknowledged.
   void stop_reading();
+  // There is nothing more to read: the lanes deliver what was read, and all of it is done.
+  void end_stream();
   // After stop_reading: acknowledges a last time and closes.
   void finish();
   void set_paused(bool paused);
@@ -69,6 +76,9 @@ class Reader {
   Result<void> step();
   Result<void> poll_once();
   void cut();
+  void append(BatchPtr batch);
+  // Puts rows of backfills behind what was appended last.
+  void append_backfills();
   Result<void> acknowledge();
   // False when the source is to be left alone for good.
   bool recover_from(const Error& error);
@@ -77,7 +87,9 @@ class Reader {
 
   Source& source_;
   ChangeLog& log_;
+  ByteBudget& budget_;
   ReaderHost& host_;
+  BackfillRunner& backfills_;
   const Runtime runtime_;
   RetryPolicy retry_;
   BatchBuilder builder_;
@@ -87,6 +99,7 @@ class Reader {
   std::optional<ResumePoint> highest_;
   std::optional<ResumePoint> owed_from_;
   bool opened_ = false;
+  MonotonicTime backfilled_at_{};
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

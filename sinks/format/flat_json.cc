@@ -211,7 +211,7 @@ class FlatJsonEncoder final : public Encoder {
     out.put(position_text_);
     put_row_hex(out, event.row);
     out.put(tx_text_);
-    out.put_integer(event.row);
+    out.put_integer(row_number(event.row));
     out.put(committed_text_);
     out.put(event.op == Op::kRead ? ",\"snapshot\":true}" : ",\"snapshot\":false}");
   }

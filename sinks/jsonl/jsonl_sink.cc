@@ -56,7 +56,7 @@ class JsonlSink final : public Sink {
         ROWTIDE_TRY(append(*batch, events[i]));
       }
       if (transaction.complete) {
-        mark_safe(transaction.position_at(kWholeTransaction), transaction.end_token);
+        mark_safe(transaction.end_position(), transaction.end_token);
       }
     }
     if (batch->ends_on_commit()) {

@@ -72,8 +72,10 @@ Result<void> Collapse::add(const Event& event) {
   ROWTIDE_ASSERT(event.before.empty() || event.before.size() == columns);
   ROWTIDE_ASSERT(event.after.empty() || event.after.size() == columns);
   switch (event.op) {
-    case Op::kCreate:
     case Op::kRead:
+      // A backfill of some columns brings these to the rows that are there.
+      return all_known(event.after) ? insert(event) : update(event);
+    case Op::kCreate:
       return insert(event);
     case Op::kUpdate:
       return update(event);

@@ -71,7 +71,7 @@ std::vector<const Value*> history_rows(const TableSchema& schema, std::span<cons
     *extra++ = text_value(arena, {&op, 1});
     *extra++ = text_value(arena, to_text(transaction.position_at(event->row)));
     *extra++ = transaction_id;
-    *extra++ = Value::integer(static_cast<std::int64_t>(event->row));
+    *extra++ = Value::integer(static_cast<std::int64_t>(row_number(event->row)));
     *extra++ = Value::integer_of(ValueKind::kTimestampTz, transaction.committed_at_us);
     *extra++ = unchanged_names(schema, *event, cells, arena);
     rows.push_back(row);

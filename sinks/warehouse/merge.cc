@@ -8,9 +8,13 @@
 
 namespace rowtide::warehouse {
 
-Merge::Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table,
+Merge::Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table, bool filling,
              Failpoints& failpoints)
-    : backend_(backend), dialect_(dialect), table_(table), failpoints_(failpoints) {}
+    : backend_(backend),
+      dialect_(dialect),
+      table_(table),
+      filling_(filling),
+      failpoints_(failpoints) {}
 
 Result<void> Merge::run(const Collapse& changes) {
   table_.written = true;
@@ -235,6 +239,13 @@ Result<void> Merge::fetch_moved(const Group& group) {
       backend_.run(fmt::format("UPDATE {} AS s SET {} FROM {} AS k JOIN {} AS t ON {} WHERE {}",
                                stage(table_.rows_stage), set, stage(table_.keys_stage),
                                table_.target, found_at, moved_to)));
+  if (filling_ && fetched.affected_rows != static_cast<std::int64_t>(group.rows.size())) {
+    // What could not be fetched would come in with NULLs.
+    ROWTIDE_TRY(backend_.run(fmt::format(
+        "DELETE FROM {} AS s USING {} AS k WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE "
+        "{})",
+        stage(table_.rows_stage), stage(table_.keys_stage), moved_to, table_.target, found_at)));
+  }
   return check_matched(fetched, group.rows.size());
 }
 
@@ -293,7 +304,7 @@ Result<void> Merge::insert_staged() {
 }
 
 Result<void> Merge::check_matched(const StatementResult& result, std::size_t expected) const {
-  if (result.affected_rows == static_cast<std::int64_t>(expected)) {
+  if (filling_ || result.affected_rows == static_cast<std::int64_t>(expected)) {
     return {};
   }
   return fail(operator_error(

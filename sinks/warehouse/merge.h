@@ -18,7 +18,9 @@ namespace rowtide::warehouse {
 // rows are deleted; then complete rows come in.
 class Merge {
  public:
-  Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table, Failpoints& failpoints);
+  // `filling`: rows that the changes mean may not be there yet, and then come whole later.
+  Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table, bool filling,
+        Failpoints& failpoints);
 
   Result<void> run(const Collapse& changes);
 
@@ -51,6 +53,7 @@ class Merge {
   SqlBackend& backend_;
   const Dialect& dialect_;
   TargetTable& table_;
+  const bool filling_;
   Failpoints& failpoints_;
 };
 

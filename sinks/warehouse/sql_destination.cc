@@ -70,13 +70,15 @@ Result<void> SqlDestination::apply(std::span<const TableRun> runs) {
 
 Result<void> SqlDestination::mirror(TargetTable& table, const TableRun& run) {
   Collapse changes(*run.schema);
+  bool filling = false;
   for (const auto& [batch, event] : run.events) {
+    filling = filling || batch->is_filling(run.schema->table_id);
     ROWTIDE_TRY(changes.add(*event));
   }
   if (changes.empty()) {
     return {};
   }
-  return Merge(backend_, dialect_, table, failpoints_).run(changes);
+  return Merge(backend_, dialect_, table, filling, failpoints_).run(changes);
 }
 
 Result<void> SqlDestination::append(TargetTable& table, const TableRun& run) {

@@ -58,8 +58,7 @@ WarehouseSink::Held WarehouseSink::hold(BatchPtr batch) {
     const auto last = std::ranges::find_if(transactions.rbegin(), transactions.rend(),
                                            [](const Transaction& t) { return t.complete; });
     if (last != transactions.rend()) {
-      held.boundary =
-          ResumePoint{last->position_at(kWholeTransaction), std::string(last->end_token)};
+      held.boundary = ResumePoint{last->end_position(), std::string(last->end_token)};
       held.boundary_event = last->first_event + last->event_count;
     }
   }

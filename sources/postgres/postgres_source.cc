@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/assert.h"
+#include "sources/postgres/chunk_reader.h"
 #include "sources/postgres/provision.h"
 
 namespace rowtide::postgres {
@@ -77,7 +78,7 @@ PostgresSource::PostgresSource(const PostgresSourceConfig& config, const std::st
       monitor_(runtime_.clock, config),
       replication_(runtime_.clock, notices_),
       relations_(std::move(patterns), std::move(schemas), [this] { return monitor_.settled(); }),
-      assembler_(pipeline, relations_, store, runtime_) {}
+      assembler_(pipeline, relations_, store, *delivered_, runtime_) {}
 
 Result<void> PostgresSource::open(const StreamStart& start) {
   close();
@@ -285,8 +286,8 @@ Result<void> PostgresSource::acknowledge(const std::optional<ResumePoint>& durab
   return {};
 }
 
-std::unique_ptr<ChunkReader> PostgresSource::chunk_reader(const ChunkRequest& /*request*/) {
-  return nullptr;
+std::unique_ptr<ChunkReader> PostgresSource::chunk_reader() {
+  return std::make_unique<PostgresChunkReader>(config_, names_.publication, delivered_, runtime_);
 }
 
 void PostgresSource::publish_status() {

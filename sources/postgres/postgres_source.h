@@ -9,6 +9,7 @@
 #include "engine/api/source.h"
 #include "engine/api/state_store.h"
 #include "engine/base/runtime.h"
+#include "sources/postgres/delivered_transactions.h"
 #include "sources/postgres/postgres_config.h"
 #include "sources/postgres/read_pacer.h"
 #include "sources/postgres/relation_cache.h"
@@ -33,7 +34,7 @@ class PostgresSource final : public Source {
   Result<void> open(const StreamStart& start) override;
   Result<PollOutcome> poll(BatchBuilder& out, Deadline until) override;
   Result<void> acknowledge(const std::optional<ResumePoint>& durable) override;
-  std::unique_ptr<ChunkReader> chunk_reader(const ChunkRequest& request) override;
+  std::unique_ptr<ChunkReader> chunk_reader() override;
   SourceStatus status() const override;
   void close() noexcept override;
 
@@ -57,6 +58,8 @@ class PostgresSource final : public Source {
   ServerMonitor monitor_;
   ReplicationConnection replication_;
   RelationCache relations_;
+  const std::shared_ptr<DeliveredTransactions> delivered_ =
+      std::make_shared<DeliveredTransactions>();
   StreamAssembler assembler_;
   ReadPacer pacer_;
   MonotonicTime filling_since_{};

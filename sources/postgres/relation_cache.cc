@@ -11,6 +11,25 @@
 
 namespace rowtide::postgres {
 
+Result<std::unique_ptr<RelationDecoder>> make_decoder(const RelationMessage& relation,
+                                                      const TypeCatalog& types,
+                                                      const CatalogConnection& catalog) {
+  ROWTIDE_TRY_ASSIGN(auto decoder, RelationDecoder::create(relation, types));
+  if (decoder->replica_identity() == 'f' || decoder->replica_identity() == 'n') {
+    ROWTIDE_TRY_ASSIGN(PGconn * connection, catalog());
+    ROWTIDE_TRY_ASSIGN(const auto key, load_primary_key(connection, relation.relation_id));
+    // The catalog is "now" and may be ahead of the stream: a key over columns that this version of
+    // the table lacks says nothing about it.
+    const auto present = [&](const std::string& name) {
+      return std::ranges::any_of(relation.columns,
+                                 [&](const RelationColumn& column) { return column.name == name; });
+    };
+    const bool usable = std::ranges::all_of(key, present);
+    ROWTIDE_TRY(decoder->set_primary_key(usable ? key : std::vector<std::string>()));
+  }
+  return decoder;
+}
+
 RelationCache::RelationCache(TablePatterns patterns, std::map<std::uint64_t, TableSchema> announced,
                              Catalog catalog)
     : patterns_(std::move(patterns)),
@@ -40,19 +59,7 @@ Result<void> RelationCache::describe(std::string_view message, bool in_stream) {
   }
   last_ = nullptr;
   ROWTIDE_TRY(learn_types(relation));
-  ROWTIDE_TRY_ASSIGN(auto decoder, RelationDecoder::create(relation, types_));
-  if (decoder->replica_identity() == 'f' || decoder->replica_identity() == 'n') {
-    ROWTIDE_TRY_ASSIGN(PGconn * connection, catalog_());
-    ROWTIDE_TRY_ASSIGN(const auto key, load_primary_key(connection, relation.relation_id));
-    // The catalog is "now" and may be ahead of the stream: a key over columns that this version of
-    // the table lacks says nothing about it.
-    const auto present = [&](const std::string& name) {
-      return std::ranges::any_of(relation.columns,
-                                 [&](const RelationColumn& column) { return column.name == name; });
-    };
-    const bool usable = std::ranges::all_of(key, present);
-    ROWTIDE_TRY(decoder->set_primary_key(usable ? key : std::vector<std::string>()));
-  }
+  ROWTIDE_TRY_ASSIGN(auto decoder, make_decoder(relation, types_, catalog_));
   ROWTIDE_TRY_ASSIGN(known.wanted, is_wanted(relation));
   known.message = content;
   known.decoder = std::move(decoder);

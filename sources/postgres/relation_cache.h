@@ -29,13 +29,21 @@ struct Relation {
   bool announce = false;
 };
 
+using CatalogConnection = std::function<Result<PGconn*>()>;
+
+// The decoder of a relation, whose types `types` holds. The catalog is asked for the primary key
+// where the message does not say it (identity FULL or NOTHING).
+Result<std::unique_ptr<RelationDecoder>> make_decoder(const RelationMessage& relation,
+                                                      const TypeCatalog& types,
+                                                      const CatalogConnection& catalog);
+
 // Every relation that the stream has described. The catalog is asked (on an ordinary connection)
 // only for what the stream does not say: types made by users, and the primary key of a table whose
 // identity is FULL or NOTHING. Reader thread only.
 class RelationCache {
  public:
   // Gives an ordinary connection for catalog questions, free to be used at once.
-  using Catalog = std::function<Result<PGconn*>()>;
+  using Catalog = CatalogConnection;
 
   RelationCache(TablePatterns patterns, std::map<std::uint64_t, TableSchema> announced,
                 Catalog catalog);

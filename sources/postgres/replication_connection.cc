@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "engine/base/cursor.h"
+#include "sources/postgres/value_decode_text.h"
 
 namespace rowtide::postgres {
 namespace {
@@ -132,10 +133,7 @@ Result<void> ReplicationConnection::connect(const PostgresSourceConfig& config) 
   options.application_name = "rowtide";
   options.connect_timeout_seconds =
       std::max(2, static_cast<int>(config.connect_timeout.count() / 1000));
-  // Text values obey these; they must not depend on the role's or the database's defaults.
-  options.session_settings =
-      "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 "
-      "-c bytea_output=hex";
+  options.session_settings = kTextFormSettings;
   if (config.wal_sender_timeout.count() > 0) {
     options.session_settings +=
         fmt::format(" -c wal_sender_timeout={}", config.wal_sender_timeout.count());

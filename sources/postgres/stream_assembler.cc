@@ -8,6 +8,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/cursor.h"
 #include "sources/postgres/postgres_config.h"
+#include "sources/postgres/watermark.h"
 
 namespace rowtide::postgres {
 namespace {
@@ -32,16 +33,18 @@ Error out_of_place(char type) {
 }  // namespace
 
 StreamAssembler::StreamAssembler(std::string pipeline, RelationCache& relations, SpillStore& store,
-                                 Runtime runtime)
+                                 DeliveredTransactions& delivered, Runtime runtime)
     : pipeline_(std::move(pipeline)),
       relations_(relations),
       store_(store),
+      delivered_(delivered),
       runtime_(std::move(runtime)) {}
 
 Result<void> StreamAssembler::reset(const Start& start) {
   start_ = start;
   token_prefix_ = fmt::format("{}:{}:", start.system_id, start.timeline);
   received_lsn_ = start.start_lsn;
+  advanced_lsn_ = start.start_lsn;
   open_.reset();
   streams_.clear();
   stream_ = nullptr;
@@ -49,6 +52,7 @@ Result<void> StreamAssembler::reset(const Start& start) {
   prepared_.clear();
   release_.reset();
   relations_.reset();
+  delivered_.stream_started(start.timeline);
   token_ = token_for(start.start_lsn);
   return store_.clear(pipeline_);
 }
@@ -118,6 +122,7 @@ Result<void> StreamAssembler::take_commit(std::string_view message, BatchBuilder
 void StreamAssembler::begin(std::uint64_t commit_lsn, std::int64_t committed_at_us,
                             std::uint32_t xid, BatchBuilder& out) {
   last_commit_us_ = committed_at_us;
+  delivered_.add(xid, commit_lsn);
   open_ = OpenTransaction{commit_lsn, false};
   const auto& delivered = start_.delivered;
   if (delivered && (commit_lsn < delivered->commit ||
@@ -301,13 +306,18 @@ Result<void> StreamAssembler::release(BatchBuilder& out) {
 }
 
 void StreamAssembler::advance(std::uint64_t wal_end, BatchBuilder& out) {
-  if (open_ || release_ || preparing_ || wal_end <= received_lsn_) {
+  // After a commit that ends at wal_end the position still moves, once: whoever waits for the end
+  // of the log cannot know where the last commit began.
+  if (open_ || release_ || preparing_ || wal_end < received_lsn_ || wal_end <= advanced_lsn_) {
     return;
   }
   received_lsn_ = wal_end;
+  advanced_lsn_ = wal_end;
   token_ = token_for(wal_end);
-  // A commit record may begin exactly at wal_end, so the position stays below it.
-  out.advance(Position{timeline_of(wal_end - 1), wal_end - 1, kWholeTransaction}, token_);
+  // A commit record may begin exactly at wal_end, so the position stays below it, and one more:
+  // what is put between two transactions takes the place behind the position, and that is free.
+  const std::uint64_t below = wal_end - 2;
+  out.advance(Position{timeline_of(below), below, kWholeTransaction}, token_);
 }
 
 Result<void> StreamAssembler::apply(std::string_view message, bool in_stream, BatchBuilder& out) {
@@ -385,7 +395,8 @@ Result<void> StreamAssembler::apply_truncate(std::string_view message, bool in_s
 }
 
 Result<void> StreamAssembler::apply_message(const LogicalMessage& message, BatchBuilder& out) {
-  if (open_->skipped || row_was_delivered(out)) {
+  // The marks of our own chunk readers only have to have been passed.
+  if (open_->skipped || message.prefix == kWatermarkPrefix || row_was_delivered(out)) {
     return {};
   }
   Event event;

@@ -12,6 +12,7 @@
 #include "engine/api/state_store.h"
 #include "engine/base/runtime.h"
 #include "engine/batch/batch.h"
+#include "sources/postgres/delivered_transactions.h"
 #include "sources/postgres/pgoutput_messages.h"
 #include "sources/postgres/relation_cache.h"
 #include "sources/postgres/stream_spill.h"
@@ -27,8 +28,9 @@ namespace rowtide::postgres {
 // it again after a restart; what was delivered behind it is recognised by its position.
 class StreamAssembler {
  public:
+  // `delivered` is told of each transaction before its first row is handed out.
   StreamAssembler(std::string pipeline, RelationCache& relations, SpillStore& store,
-                  Runtime runtime);
+                  DeliveredTransactions& delivered, Runtime runtime);
 
   struct Start {
     std::string system_id;
@@ -104,12 +106,14 @@ class StreamAssembler {
   const std::string pipeline_;
   RelationCache& relations_;
   SpillStore& store_;
+  DeliveredTransactions& delivered_;
   const Runtime runtime_;
 
   Start start_;
   std::string token_prefix_;
   std::string token_;  // of everything handed out so far
   std::uint64_t received_lsn_ = 0;
+  std::uint64_t advanced_lsn_ = 0;  // the last that advance() moved to
   std::int64_t last_commit_us_ = 0;
   std::optional<OpenTransaction> open_;
   std::unordered_map<std::uint32_t, SpilledTransaction> streams_;

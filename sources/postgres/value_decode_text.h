@@ -1,8 +1,16 @@
 #pragma once
 
+#include <string_view>
+
 #include "sources/postgres/value_decode.h"
 
 namespace rowtide::postgres {
+
+// What a session must be set to for its text forms to be those that are decoded here, whatever the
+// defaults of the role and the database are.
+inline constexpr std::string_view kTextFormSettings =
+    "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=3 "
+    "-c bytea_output=hex";
 
 // The decoder of the type's text form, as the server prints it with DateStyle ISO, IntervalStyle
 // postgres, bytea_output hex and client_encoding UTF8. Any TimeZone: offsets are applied.

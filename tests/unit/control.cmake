@@ -2,6 +2,9 @@ rowtide_test(control_test
   SRCS
     control_fake_plane.cc
     control_address.cc
+    control_backfill_routes.cc
+    control_backfill_tool.cc
+    control_backfill_views.cc
     control_metrics.cc
     control_server.cc
     control_status_json.cc

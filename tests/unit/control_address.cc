@@ -34,7 +34,8 @@ TEST(AdminAddress, RefusesWhatIsNone) {
 
 Result<std::unique_ptr<AdminServer>> try_serve(FakePlane& plane, const std::string& listen) {
   static const SystemClock kClock;
-  return AdminServer::start(listen, Secret(), plane, kClock, Log::silent());
+  static FakeBackfills backfills;
+  return AdminServer::start(listen, Secret(), plane, backfills, kClock, Log::silent());
 }
 
 TEST(AdminListener, APortInUseIsAClearError) {

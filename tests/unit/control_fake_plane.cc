@@ -59,6 +59,26 @@ PipelineStatus shop_status() {
   return status;
 }
 
+BackfillStatus orders_backfill() {
+  BackfillStatus status;
+  status.id = "7";
+  status.pipeline = "shop";
+  status.spec = {{"public.items", "public.orders"}, {"id > 10", {"id", "note"}}};
+  status.state = BackfillState::kRunning;
+  status.tables = {
+      {"public.items", ScanMethod::kWhole, "the table has no key", true, true, 1000, 990},
+      {"public.orders", ScanMethod::kKeyRange, "the key follows the rows (correlation 1.00)", true,
+       false, 9000, 3010}};
+  status.estimated_rows = 10000;
+  status.rows_delivered = 4000;
+  status.rows_outdated = 200;
+  status.chunks_read = 12;
+  status.chunks_discarded = 1;
+  status.rows_per_second = 58;
+  status.created_at_us = 1'795'280'036'000'500;
+  return status;
+}
+
 FakePlane::FakePlane() : status_(shop_status()) {
   offsets_["warehouse"] = {Position{1, 0x1A2B3C4, kWholeTransaction}, "7/1/0/1A2B3C8"};
 }
@@ -187,15 +207,79 @@ std::string FakePlane::last_query() const {
   return last_query_;
 }
 
-std::unique_ptr<AdminServer> serve(ControlPlane& plane, std::string_view listen,
-                                   std::string token) {
+Result<std::string> FakeBackfills::start_backfill(std::string_view pipeline,
+                                                  const BackfillSpec& spec) {
+  const std::scoped_lock lock(mutex_);
+  if (refusal_) {
+    return fail(*refusal_);
+  }
+  if (pipeline != "shop") {
+    return fail(operator_error(Code::kNotFound,
+                               "there is no pipeline '" + std::string(pipeline) + "'",
+                               "Known pipelines: shop"));
+  }
+  started_.push_back(spec);
+  return "7";
+}
+
+Result<void> FakeBackfills::act_on_backfill(std::string_view id, Action action) {
+  const std::scoped_lock lock(mutex_);
+  if (id == "6") {
+    return fail(operator_error(Code::kConflict, "backfill 6 has finished", "Start another one"));
+  }
+  if (id != "7") {
+    return fail(operator_error(Code::kNotFound, "there is no backfill '" + std::string(id) + "'",
+                               "Known backfills: 7, 6"));
+  }
+  acts_.emplace_back(id, action);
+  return {};
+}
+
+std::vector<BackfillStatus> FakeBackfills::backfills() const {
+  const std::scoped_lock lock(mutex_);
+  auto list = lists_.empty() ? std::vector<BackfillStatus>{} : lists_.front();
+  if (lists_.size() > 1) {
+    lists_.pop_front();
+  }
+  return list;
+}
+
+void FakeBackfills::play(std::deque<std::vector<BackfillStatus>> lists) {
+  const std::scoped_lock lock(mutex_);
+  lists_ = std::move(lists);
+}
+
+void FakeBackfills::refuse_starts(Error error) {
+  const std::scoped_lock lock(mutex_);
+  refusal_ = std::move(error);
+}
+
+std::vector<BackfillSpec> FakeBackfills::started() const {
+  const std::scoped_lock lock(mutex_);
+  return started_;
+}
+
+std::vector<std::pair<std::string, BackfillControl::Action>> FakeBackfills::acts() const {
+  const std::scoped_lock lock(mutex_);
+  return acts_;
+}
+
+std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
+                                   std::string_view listen, std::string token) {
   static const SystemClock kClock;
-  auto server = AdminServer::start(listen, Secret(std::move(token)), plane, kClock, Log::silent());
+  auto server =
+      AdminServer::start(listen, Secret(std::move(token)), plane, backfills, kClock, Log::silent());
   if (!server) {
     ADD_FAILURE() << server.error().to_text();
     return nullptr;
   }
   return std::move(*server);
+}
+
+std::unique_ptr<AdminServer> serve(ControlPlane& plane, std::string_view listen,
+                                   std::string token) {
+  static FakeBackfills none;
+  return serve(plane, none, listen, std::move(token));
 }
 
 RawClient::RawClient(const AdminServer& server) {

@@ -7,10 +7,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "engine/api/backfill.h"
 #include "engine/api/control.h"
 #include "engine/base/clock.h"
 #include "engine/control/admin_server.h"
@@ -21,6 +24,9 @@ inline constexpr std::chrono::seconds kPatience{20};
 
 // A pipeline "shop" with the sinks "warehouse" (duckdb) and "events" (kafka, retrying).
 PipelineStatus shop_status();
+
+// Backfill "7" of the pipeline "shop", running: one table is done and one is being read.
+BackfillStatus orders_backfill();
 
 // A control plane of one pipeline "shop" that remembers what it was asked.
 class FakePlane final : public ControlPlane {
@@ -61,7 +67,32 @@ class FakePlane final : public ControlPlane {
   std::optional<Result<void>> tail_end_;
 };
 
+// The control of backfills of the pipeline "shop" that remembers what it was asked.
+class FakeBackfills final : public BackfillControl {
+ public:
+  Result<std::string> start_backfill(std::string_view pipeline, const BackfillSpec& spec) override;
+  Result<void> act_on_backfill(std::string_view id, Action action) override;
+  std::vector<BackfillStatus> backfills() const override;
+
+  // What backfills() tells, a list for each time that it is asked, the last one from then on.
+  void play(std::deque<std::vector<BackfillStatus>> lists);
+  void refuse_starts(Error error);
+
+  std::vector<BackfillSpec> started() const;
+  std::vector<std::pair<std::string, Action>> acts() const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::deque<std::vector<BackfillStatus>> lists_;
+  std::optional<Error> refusal_;
+  std::vector<BackfillSpec> started_;
+  std::vector<std::pair<std::string, Action>> acts_;
+};
+
 // A running server; `listen` as in the configuration.
+std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
+                                   std::string_view listen = "127.0.0.1:0", std::string token = {});
+// The same for a test that asks nothing about backfills: there are none.
 std::unique_ptr<AdminServer> serve(ControlPlane& plane, std::string_view listen = "127.0.0.1:0",
                                    std::string token = {});
 

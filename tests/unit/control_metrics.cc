@@ -13,7 +13,8 @@ ProcessFigures some_figures() {
   return {"1.2.3", 4096, 1.5};
 }
 
-// One pipeline with one sink, whole: what a scraper gets must not change by accident.
+// One pipeline with one sink and one backfill, whole: what a scraper gets must not change by
+// accident.
 constexpr std::string_view kGolden = R"(# HELP rowtide_build_info 1, with the version that runs.
 # TYPE rowtide_build_info gauge
 rowtide_build_info{version="1.2.3"} 1
@@ -80,6 +81,27 @@ rowtide_sink_retries_total{pipeline="shop",sink="warehouse",type="duckdb"} 0
 # HELP rowtide_sink_transactions_split_total Transactions that were committed in several parts because of their size.
 # TYPE rowtide_sink_transactions_split_total counter
 rowtide_sink_transactions_split_total{pipeline="shop",sink="warehouse",type="duckdb"} 1
+# HELP rowtide_backfill_state 1 for the state that the backfill is in.
+# TYPE rowtide_backfill_state gauge
+rowtide_backfill_state{pipeline="shop",backfill="7",state="waiting"} 0
+rowtide_backfill_state{pipeline="shop",backfill="7",state="running"} 1
+rowtide_backfill_state{pipeline="shop",backfill="7",state="paused"} 0
+rowtide_backfill_state{pipeline="shop",backfill="7",state="failed"} 0
+# HELP rowtide_backfill_estimated_rows Rows that the tables looked at so far are estimated to have.
+# TYPE rowtide_backfill_estimated_rows gauge
+rowtide_backfill_estimated_rows{pipeline="shop",backfill="7"} 10000
+# HELP rowtide_backfill_rows_total Rows that the backfill handed to the stream.
+# TYPE rowtide_backfill_rows_total counter
+rowtide_backfill_rows_total{pipeline="shop",backfill="7"} 4000
+# HELP rowtide_backfill_rows_outdated_total Rows left out because the stream had something newer.
+# TYPE rowtide_backfill_rows_outdated_total counter
+rowtide_backfill_rows_outdated_total{pipeline="shop",backfill="7"} 200
+# HELP rowtide_backfill_chunks_total Chunks that the backfill read.
+# TYPE rowtide_backfill_chunks_total counter
+rowtide_backfill_chunks_total{pipeline="shop",backfill="7"} 12
+# HELP rowtide_backfill_chunks_discarded_total Chunks that were thrown away, to be read again.
+# TYPE rowtide_backfill_chunks_discarded_total counter
+rowtide_backfill_chunks_discarded_total{pipeline="shop",backfill="7"} 1
 # HELP process_resident_memory_bytes Resident memory of the process.
 # TYPE process_resident_memory_bytes gauge
 process_resident_memory_bytes 4096
@@ -91,6 +113,12 @@ process_cpu_seconds_total 1.5
 TEST(Metrics, ReadAsWritten) {
   PipelineStatus shop = shop_status();
   shop.lanes.pop_back();
+  shop.backfills = {orders_backfill()};
+  // What has ended has no series: ids never come again.
+  for (const auto state : {BackfillState::kFinished, BackfillState::kCancelled}) {
+    shop.backfills.push_back(orders_backfill());
+    shop.backfills.back().state = state;
+  }
   const std::vector<PipelineStatus> pipelines{shop};
   EXPECT_EQ(prometheus_text(pipelines, some_figures()), kGolden);
 }
@@ -105,7 +133,9 @@ TEST(Metrics, LabelValuesAreEscaped) {
 }
 
 TEST(Metrics, EveryFamilyStandsOnceAndTogether) {
-  const std::vector<PipelineStatus> pipelines{shop_status(), shop_status()};
+  PipelineStatus shop = shop_status();
+  shop.backfills = {orders_backfill(), orders_backfill()};
+  const std::vector<PipelineStatus> pipelines{shop, shop};
   std::istringstream text(prometheus_text(pipelines, some_figures()));
   std::set<std::string> seen;
   std::string family;
@@ -117,7 +147,7 @@ TEST(Metrics, EveryFamilyStandsOnceAndTogether) {
       EXPECT_EQ(line.substr(0, line.find_first_of("{ ")), family);
     }
   }
-  EXPECT_GE(seen.size(), 21U);
+  EXPECT_GE(seen.size(), 27U);
 }
 
 TEST(ProcessFigures, AreThoseOfThisProcess) {

@@ -4,84 +4,17 @@
 #include <sstream>
 #include <thread>
 
-#include "control_fake_plane.h"
+#include "control_tool_fixture.h"
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
 #include "tools/rowtide/commands.h"
-#include "tools/rowtide/hooks.h"
 
 namespace rowtide::testing {
 namespace {
 
 using nlohmann::json;
-
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-class ToolTest : public ::testing::Test {
- protected:
-  ToolTest() {
-    hooks_.load_config = [this](const std::string& path) -> Result<config::DaemonConfig> {
-      if (path != "good.yaml") {
-        return fail(
-            operator_error(Code::kConfig, path + ":1:1: pipelines: is missing", "Add a pipeline"));
-      }
-      config::DaemonConfig config;
-      config.admin.listen = config_address_;
-      config.admin.token = Secret("s3cret");
-      return config;
-    };
-    hooks_.check = [this](const config::DaemonConfig&, bool connect) {
-      return connect ? findings_ : Findings{};
-    };
-    hooks_.starter_config = [](const std::string& url) -> Result<std::string> {
-      if (url != "postgresql://db/shop") {
-        return fail(retry_error(Code::kConnection, "the database does not answer", "Start it"));
-      }
-      return std::string("pipelines: []\n");
-    };
-    hooks_.json_schema = [] { return std::string(R"({"type":"object"})"); };
-  }
-
-  void SetUp() override {
-    server_ = serve(plane_);
-    ASSERT_NE(server_, nullptr);
-  }
-
-  // The tool with exactly these arguments.
-  Outcome run(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), "rowtide");
-    std::vector<const char*> argv;
-    for (const auto& argument : arguments) {
-      argv.push_back(argument.c_str());
-    }
-    std::ostringstream out;
-    std::ostringstream err;
-    Outcome outcome;
-    outcome.code =
-        run_tool(static_cast<int>(argv.size()), argv.data(), hooks_, ToolStreams{out, err});
-    outcome.out = out.str();
-    outcome.err = err.str();
-    return outcome;
-  }
-
-  // The tool on the running server.
-  Outcome run_here(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--admin", server_->address()});
-    return run(std::move(arguments));
-  }
-
-  FakePlane plane_;
-  std::unique_ptr<AdminServer> server_;
-  std::string config_address_;
-  Findings findings_;
-  ToolHooks hooks_;
-};
 
 TEST_F(ToolTest, ShowsTheStatusOfADaemon) {
   const auto people = run_here({"status"});
@@ -281,6 +214,8 @@ TEST_F(ToolTest, BashCompletesCommandsAndTheirOptions) {
   EXPECT_EQ(complete("rowtide --admin a:1 offsets s", 4), "show set\n");
   EXPECT_EQ(complete("rowtide status --w", 2), "--watch\n");
   EXPECT_EQ(complete("rowtide offsets set shop --s", 4), "--sink\n");
+  EXPECT_EQ(complete("rowtide backfill ", 2), "start list show pause resume cancel --help\n");
+  EXPECT_EQ(complete("rowtide backfill start shop --w", 4), "--where --wait\n");
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST(Records, ALengthThatLiesIsDamage) {
 TEST(Keys, NoPipelineReachesIntoAnother) {
   EXPECT_FALSE(lane_key("shop2", "x").starts_with(lane_prefix("shop")));
   EXPECT_TRUE(lane_key("shop", "x").starts_with(lane_prefix("shop")));
-  EXPECT_EQ(sink_of_lane_key(lane_prefix("shop"), lane_key("shop", "files")), "files");
+  EXPECT_EQ(name_of_key(lane_prefix("shop"), lane_key("shop", "files")), "files");
   EXPECT_EQ(table_of_schema_key(schema_prefix("shop"), schema_key("shop", 1001)), 1001U);
   EXPECT_FALSE(table_of_schema_key(schema_prefix("shop"), schema_prefix("shop") + "abc"));
 }

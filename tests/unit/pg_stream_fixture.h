@@ -97,7 +97,9 @@ class StreamTest : public testing::Test {
       {}, {}, [] {
         return Result<PGconn*>(fail(fatal_error(Code::kInternal, "no catalog in this test")));
       }};
-  StreamAssembler assembler{"shop", relations, store, Runtime{clock, failpoints, Log::silent()}};
+  DeliveredTransactions seen_by_readers;
+  StreamAssembler assembler{"shop", relations, store, seen_by_readers,
+                            Runtime{clock, failpoints, Log::silent()}};
   BatchBuilder builder{{}, nullptr};
 
  private:

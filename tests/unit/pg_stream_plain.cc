@@ -33,13 +33,32 @@ TEST_F(PlainStreams, TakeAMessageOutsideOfATransactionAsOneOfItsOwn) {
 
 TEST_F(PlainStreams, AdvanceBetweenTransactions) {
   assembler.advance(0x180, builder);
-  EXPECT_EQ(taken(), (Lines{"advance 17F 0/180"}));
+  EXPECT_EQ(taken(), (Lines{"advance 17E 0/180"}));
   // Nothing new.
   assembler.advance(0x180, builder);
   EXPECT_EQ(taken(), (Lines{}));
   // A commit record may begin exactly there.
   send_all({begin(0x180, 7), relation(kOrders), insert(kOrders, 1, "a"), commit(0x180)});
   EXPECT_EQ(taken(), (Lines{"begin 180", "1 s orders", "1 c 1 a", "commit 0/188"}));
+  // The end of a commit is further than its beginning, which is where the position stood.
+  assembler.advance(0x188, builder);
+  EXPECT_EQ(taken(), (Lines{"advance 186 0/188"}));
+  assembler.advance(0x188, builder);
+  EXPECT_EQ(taken(), (Lines{}));
+}
+
+TEST_F(PlainStreams, TellReadersOfATransactionBeforeItsFirstRow) {
+  seen_by_readers.surveyed(seen_by_readers.survey_mark(), {});
+  EXPECT_EQ(seen_by_readers.timeline(), 1U);
+  send_all({begin(0x200, 7)});
+  EXPECT_EQ(seen_by_readers.noted(), 1U);
+  EXPECT_EQ(seen_by_readers.commit_lsn(), 0x200U);
+}
+
+TEST_F(PlainStreams, KeepTheMarksOfOurOwnReadersBack) {
+  send_all({begin(0x200, 7), message("rowtide.watermark", ""), commit(0x200),
+            free_message(0x280, "rowtide.watermark", "")});
+  EXPECT_EQ(taken(), (Lines{"begin 200", "commit 0/208", "begin 280", "commit 0/208"}));
 }
 
 TEST_F(PlainStreams, DoNotAdvanceInsideATransaction) {

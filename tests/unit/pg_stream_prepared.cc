@@ -62,7 +62,7 @@ TEST_F(PreparedTransactions, HoldTheTokenBeforeTheirPrepare) {
   assembler.advance(0x290, builder);
   // Positions go on; a restart begins where the server sends both again.
   EXPECT_EQ(taken(), (Lines{"begin 120", "1 s orders", "1 c 1 a", "commit 0/128", "begin 200",
-                            "1 c 3 c", "commit 0/128", "advance 28F 0/128"}));
+                            "1 c 3 c", "commit 0/128", "advance 28E 0/128"}));
   send_all({commit_prepared(0x300, 7, "first")});
   // The second was prepared when the token stood at the first.
   EXPECT_EQ(taken(), (Lines{"begin 300", "1 c 2 b", "commit 0/128"}));

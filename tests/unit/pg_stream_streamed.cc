@@ -154,7 +154,7 @@ TEST_F(StreamedTransactions, DoNotHoldUpAnAdvance) {
   // Its commit lies ahead of any place that is told while it is open.
   send_all({stream_start(7), relation(kOrders, 7), insert(kOrders, 1, "a", 7), stream_stop()});
   assembler.advance(0x180, builder);
-  EXPECT_EQ(taken(), (Lines{"advance 17F 0/180"}));
+  EXPECT_EQ(taken(), (Lines{"advance 17E 0/180"}));
   send_all({stream_commit(7, 0x200)});
   EXPECT_EQ(taken_rows(), (Lines{"c 1 a"}));
 }

@@ -361,6 +361,11 @@ Result<void> FakeStore::erase_lane(std::string_view pipeline, std::string_view s
   return memory_->erase_lane(pipeline, sink);
 }
 
+Result<void> FakeStore::put_backfill(std::string_view pipeline, std::string_view id,
+                                     std::string_view record) {
+  return memory_->put_backfill(pipeline, id, record);
+}
+
 void FakeStore::fail_with(std::optional<Error> error) {
   const std::scoped_lock lock(mutex_);
   error_ = std::move(error);

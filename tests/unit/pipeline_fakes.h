@@ -184,9 +184,7 @@ class ScriptedSource final : public Source {
   Result<void> open(const StreamStart& start) override;
   Result<PollOutcome> poll(BatchBuilder& out, Deadline until) override;
   Result<void> acknowledge(const std::optional<ResumePoint>& durable) override;
-  std::unique_ptr<ChunkReader> chunk_reader(const ChunkRequest& /*request*/) override {
-    return nullptr;
-  }
+  std::unique_ptr<ChunkReader> chunk_reader() override { return nullptr; }
   SourceStatus status() const override { return {}; }
   void close() noexcept override;
 
@@ -217,6 +215,8 @@ class FakeStore final : public StateStore {
   Result<void> set_lane(std::string_view pipeline, std::string_view sink,
                         const LaneState& state) override;
   Result<void> erase_lane(std::string_view pipeline, std::string_view sink) override;
+  Result<void> put_backfill(std::string_view pipeline, std::string_view id,
+                            std::string_view record) override;
 
   // While set, every commit fails with it.
   void fail_with(std::optional<Error> error);

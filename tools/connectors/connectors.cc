@@ -144,12 +144,6 @@ void check_pipeline(const config::PipelineConfig& pipeline, bool connect,
       add(delivery_finding(sink, *entry));
     }
   }
-  if (pipeline.snapshot != config::SnapshotMode::kNever) {
-    add({Finding::Severity::kWarning, "snapshot",
-         "rows that are in the tables already are not copied by this version: only changes from "
-         "the slot's start on arrive",
-         "Set snapshot: never to say that this is meant"});
-  }
   const auto* source = find_entry(sources, pipeline.source_type);
   if (connect && source != nullptr && source->check) {
     SourceCheck check = source->check(*pipeline.source, pipeline.name);

@@ -109,6 +109,10 @@ int Commands::done() {
   return streams_.out ? kExitOk : kExitRefused;
 }
 
+void Commands::pause_between_showings() const {
+  std::this_thread::sleep_for(std::chrono::duration<double>(options_.interval_seconds));
+}
+
 int Commands::print_status_once(const AdminClient& daemon, bool clear) {
   const auto status = daemon.get("/api/v1/status");
   if (!status) {
@@ -132,7 +136,7 @@ int Commands::status() {
   }
   int code = print_status_once(*daemon, options_.watch && streams_.terminal);
   while (options_.watch && code == kExitOk) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(options_.interval_seconds));
+    pause_between_showings();
     code = print_status_once(*daemon, streams_.terminal);
   }
   return code;

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tools/rowtide/admin_client.h"
 #include "tools/rowtide/hooks.h"
@@ -11,7 +13,8 @@ namespace rowtide {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitRefused = 1,  // the daemon said no, or a check found errors
+  // The daemon said no, a check found errors, or a backfill that was waited for did not finish.
+  kExitRefused = 1,
   kExitUsage = 2,
   kExitUnreachable = 69,  // EX_UNAVAILABLE
   kExitConfig = 78,       // EX_CONFIG
@@ -38,7 +41,15 @@ struct CommandOptions {
   bool no_connect = false;
   std::string url;
   std::string output;
+  std::string backfill;
+  std::vector<std::string> tables;
+  std::string where;
+  std::string columns;
+  bool wait = false;
 };
+
+// "a, b" as its names without the spaces around them; what is empty stays, for whoever checks it.
+std::vector<std::string> split_names(std::string_view list);
 
 // One running of the tool. Every command prints its result or its one error line and returns the
 // exit code.
@@ -56,12 +67,18 @@ class Commands {
   int query();
   int check();
   int init();
+  int start_backfill();
+  int list_backfills();
+  int show_backfill();
+  int act_on_backfill(const char* action);
 
  private:
   // The client for the daemon that the options name.
   Result<AdminClient> client() const;
   std::string pipeline_path(const char* resource) const;
   int print_status_once(const AdminClient& daemon, bool clear);
+  int wait_for_backfill(const AdminClient& daemon, const std::string& id);
+  void pause_between_showings() const;
   int report(const Error& error, ExitCode otherwise = kExitRefused);
   int done();
 

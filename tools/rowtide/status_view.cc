@@ -4,36 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "tools/rowtide/answer_fields.h"
+#include "tools/rowtide/backfill_view.h"
 #include "tools/rowtide/terminal.h"
 
 namespace rowtide {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-const Json& member(const Json& json, const char* key) {
-  static const Json kNothing;
-  if (!json.is_object()) {
-    return kNothing;
-  }
-  const auto found = json.find(key);
-  return found == json.end() ? kNothing : *found;
-}
-
-std::string text(const Json& json, const char* key) {
-  const Json& value = member(json, key);
-  return value.is_string() ? value.get<std::string>() : std::string{};
-}
-
-std::string count(const Json& json, const char* key) {
-  const Json& value = member(json, key);
-  return value.is_number_unsigned() ? format_count(value.get<std::uint64_t>()) : std::string{};
-}
-
-std::string bytes(const Json& json, const char* key) {
-  const Json& value = member(json, key);
-  return value.is_number_unsigned() ? format_bytes(value.get<std::uint64_t>()) : std::string{};
-}
 
 std::string lag(const Json& json) {
   std::string out = bytes(json, "lag_bytes");
@@ -48,17 +26,6 @@ Colour colour_of(const std::string& state) {
     return Colour::kGreen;
   }
   return state == "stopped" ? Colour::kRed : Colour::kYellow;
-}
-
-void add_error(Table& table, const Json& owner, const std::string& indent) {
-  const Json& error = member(owner, "last_error");
-  if (!error.is_object()) {
-    return;
-  }
-  table.line(indent + "error: " + text(error, "message"), Colour::kRed);
-  if (const auto remedy = text(error, "remedy"); !remedy.empty()) {
-    table.line(indent + "remedy: " + remedy, Colour::kYellow);
-  }
 }
 
 void add_pipeline(Table& table, const Json& pipeline) {
@@ -91,6 +58,9 @@ void add_pipeline(Table& table, const Json& pipeline) {
                {count(sink, "rows_delivered"), Colour::kNone, true},
                {bytes(sink, "bytes_delivered"), Colour::kNone, true}});
     add_error(table, sink, "    ");
+  }
+  for (const Json& backfill : member(pipeline, "backfills")) {
+    add_backfill(table, backfill, "  ");
   }
 }
 

@@ -8,7 +8,8 @@ namespace rowtide {
 
 // Prints the answers of the admin API for people.
 
-// {"pipelines":[..]}: a table of pipelines and their sinks, errors with their remedy beneath.
+// {"pipelines":[..]}: a table of pipelines and their sinks, errors with their remedy beneath, and
+// the backfills that have not ended.
 void print_status(const nlohmann::ordered_json& status, std::ostream& out, bool colours);
 
 // {"pipeline","offsets":[..]}

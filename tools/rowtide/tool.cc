@@ -40,14 +40,18 @@ void add_sink(CommandLine& line, CLI::App* command, const char* about) {
   command->add_option("--sink", line.options.sink, about);
 }
 
+void add_interval(CommandLine& line, CLI::App* command) {
+  command->add_option("--interval", line.options.interval_seconds, "Seconds between two showings")
+      ->check(CLI::Range(0.1, 3600.0));
+}
+
 void add_daemon_commands(CommandLine& line) {
   CommandOptions& options = line.options;
   CLI::App& app = line.app;
   auto* status = add_command(line, app, "status", "Show pipelines, sinks, lag and errors",
                              [](Commands& c) { return c.status(); });
   status->add_flag("--watch", options.watch, "Show it again and again");
-  status->add_option("--interval", options.interval_seconds, "Seconds between two showings")
-      ->check(CLI::Range(0.1, 3600.0));
+  add_interval(line, status);
   add_json(line, status);
 
   struct Action {
@@ -91,6 +95,79 @@ void add_offsets(CommandLine& line) {
   add_sink(line, set, "Only this sink");
   set->add_option("--token", line.options.token, "The source's token, as offsets show prints it");
   add_json(line, set);
+}
+
+// An empty value is a variable that was not set: it must not come to mean "everything".
+std::string says_something(const std::string& value) {
+  return value.find_first_not_of(" \t\r\n") == std::string::npos ? "must not be empty" : "";
+}
+
+std::string names_something(const std::string& list) {
+  for (const auto& name : split_names(list)) {
+    if (name.empty()) {
+      return "must be names with commas between them";
+    }
+  }
+  return "";
+}
+
+void add_backfill_start(CommandLine& line, CLI::App& backfill) {
+  CommandOptions& options = line.options;
+  auto* start = add_command(line, backfill, "start", "Read rows that are in the tables already",
+                            [](Commands& c) { return c.start_backfill(); });
+  add_pipeline(line, start);
+  start
+      ->add_option("--table", options.tables,
+                   "SCHEMA.TABLE or a pattern of it; give it again for further tables")
+      ->required()
+      ->allow_extra_args(false)
+      ->check(says_something);
+  start->add_option("--where", options.where, "Only rows for which this SQL condition holds")
+      ->check(says_something);
+  start
+      ->add_option("--columns", options.columns,
+                   "Only these columns and the key's, with commas between them")
+      ->check(names_something);
+  start->add_flag("--wait", options.wait, "Wait until it has ended; 0 only if it has finished");
+  add_interval(line, start);
+  add_json(line, start);
+}
+
+void add_backfill(CommandLine& line) {
+  CommandOptions& options = line.options;
+  auto* backfill = line.app.add_subcommand("backfill", "Read tables again, or for the first time");
+  backfill->require_subcommand(1);
+  add_backfill_start(line, *backfill);
+  auto* list = add_command(line, *backfill, "list", "Show all backfills, the newest first",
+                           [](Commands& c) { return c.list_backfills(); });
+  list->add_option("--pipeline", options.pipeline, "Only those of this pipeline")
+      ->check(says_something);
+  add_json(line, list);
+  const auto add_id = [&options](CLI::App* command) {
+    command->add_option("ID", options.backfill, "As backfill list prints it")
+        ->required()
+        ->check(says_something);
+  };
+  auto* show = add_command(line, *backfill, "show", "Show a backfill and its tables",
+                           [](Commands& c) { return c.show_backfill(); });
+  add_id(show);
+  show->add_flag("--watch", options.watch, "Show it again and again until it has ended");
+  add_interval(line, show);
+  add_json(line, show);
+
+  struct Action {
+    const char* name;
+    const char* about;
+  };
+  for (const auto [name, about] :
+       {Action{"pause", "Stop reading until resume; what was read is still delivered"},
+        Action{"resume", "Go on after pause, or try again after an error"},
+        Action{"cancel", "End it for good; what was delivered stays"}}) {
+    auto* command = add_command(line, *backfill, name, about,
+                                [name](Commands& c) { return c.act_on_backfill(name); });
+    add_id(command);
+    add_json(line, command);
+  }
 }
 
 void add_config_commands(CommandLine& line) {
@@ -152,6 +229,7 @@ void describe(CommandLine& line, const ToolHooks& hooks, ToolStreams streams) {
              std::string(kDefaultAdminAddress) + ".");
   add_daemon_commands(line);
   add_offsets(line);
+  add_backfill(line);
   add_config_commands(line);
   add_printers(line, hooks, streams);
 }

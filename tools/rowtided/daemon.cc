@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -54,7 +56,7 @@ Result<void> Daemon::start() {
         std::make_unique<Pipeline>(settings_of(pipeline), *store_, *committer_, runtime_));
   }
   ROWTIDE_TRY_ASSIGN(admin_, AdminServer::start(config_.admin.listen, config_.admin.token, *this,
-                                                runtime_.clock, runtime_.log));
+                                                *this, runtime_.clock, runtime_.log));
   for (auto& pipeline : pipelines_) {
     ignore_error(pipeline->start(), "logged, and shown in the pipeline's status");
   }
@@ -92,6 +94,12 @@ PipelineSettings Daemon::settings_of(const config::PipelineConfig& pipeline) {
   settings.buffer_bytes =
       std::clamp<std::uint64_t>(share, std::uint64_t{4} << 20, std::uint64_t{256} << 20);
   settings.retry = {pipeline.retry.initial, pipeline.retry.max};
+  settings.backfill.workers = static_cast<std::size_t>(pipeline.backfill.workers);
+  settings.backfill.chunk_rows = static_cast<std::uint64_t>(pipeline.backfill.chunk_rows);
+  settings.backfill.buffer_bytes = pipeline.backfill.buffer_bytes;
+  settings.backfill.rows_per_second = static_cast<std::uint64_t>(pipeline.backfill.rows_per_second);
+  settings.initial_snapshot = pipeline.snapshot != config::SnapshotMode::kNever;
+  settings.ends_after_snapshot = pipeline.snapshot == config::SnapshotMode::kOnly;
   settings.build = [this, &pipeline](const PipelineState& state) { return build(pipeline, state); };
   return settings;
 }
@@ -140,7 +148,7 @@ std::vector<PipelineStatus> Daemon::status() const {
   return all;
 }
 
-Result<void> Daemon::act(std::string_view pipeline, Action action) {
+Result<void> Daemon::act(std::string_view pipeline, ControlPlane::Action action) {
   ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
   return found->act(action);
 }
@@ -197,6 +205,32 @@ Result<void> Daemon::tail(std::string_view pipeline, const TapOutput& out) {
     }
   }
   return {};
+}
+
+Result<std::string> Daemon::start_backfill(std::string_view pipeline, const BackfillSpec& spec) {
+  ROWTIDE_TRY_ASSIGN(Pipeline * found, find(pipeline));
+  return found->start_backfill(spec);
+}
+
+Result<void> Daemon::act_on_backfill(std::string_view id, BackfillControl::Action action) {
+  Result<void> outcome = fail(operator_error(
+      Code::kNotFound, fmt::format("there is no backfill '{}'", id), "See rowtide backfill list"));
+  for (const auto& pipeline : pipelines_) {
+    if (auto acted = pipeline->act_on_backfill(id, action);
+        acted || acted.error().code != Code::kNotFound) {
+      return acted;
+    }
+  }
+  return outcome;
+}
+
+std::vector<BackfillStatus> Daemon::backfills() const {
+  std::vector<BackfillStatus> all;
+  for (auto& pipeline : status()) {
+    std::ranges::move(pipeline.backfills, std::back_inserter(all));
+  }
+  std::ranges::stable_sort(all, std::ranges::greater{}, &BackfillStatus::created_at_us);
+  return all;
 }
 
 }  // namespace rowtide

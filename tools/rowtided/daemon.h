@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/api/backfill.h"
 #include "engine/api/control.h"
 #include "engine/base/runtime.h"
 #include "engine/config/daemon_config.h"
@@ -18,8 +19,8 @@
 namespace rowtide {
 
 // Everything that runs in one daemon: the state store, the committer, the pipelines and the admin
-// API. Lifecycle: start -> stop, from main's thread; ControlPlane from any.
-class Daemon final : public ControlPlane {
+// API. Lifecycle: start -> stop, from main's thread; ControlPlane and BackfillControl from any.
+class Daemon final : public ControlPlane, public BackfillControl {
  public:
   Daemon(config::DaemonConfig config, Runtime runtime);
   ~Daemon() override;
@@ -33,13 +34,17 @@ class Daemon final : public ControlPlane {
   void stop();
 
   std::vector<PipelineStatus> status() const override;
-  Result<void> act(std::string_view pipeline, Action action) override;
+  Result<void> act(std::string_view pipeline, ControlPlane::Action action) override;
   Result<std::vector<Offset>> offsets(std::string_view pipeline) const override;
   Result<void> set_offset(std::string_view pipeline, std::string_view sink,
                           const ResumePoint& point) override;
   Result<void> query(std::string_view pipeline, std::string_view sink, std::string_view sql,
                      QueryOutput& out) override;
   Result<void> tail(std::string_view pipeline, const TapOutput& out) override;
+
+  Result<std::string> start_backfill(std::string_view pipeline, const BackfillSpec& spec) override;
+  Result<void> act_on_backfill(std::string_view id, BackfillControl::Action action) override;
+  std::vector<BackfillStatus> backfills() const override;
 
  private:
   PipelineSettings settings_of(const config::PipelineConfig& pipeline);

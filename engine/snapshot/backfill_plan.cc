@@ -1,0 +1,179 @@
+#include "engine/snapshot/backfill_plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <ranges>
+#include <utility>
+
+namespace rowtide {
+namespace {
+
+std::unique_ptr<Part> new_part(std::optional<ScanKey> after, std::optional<ScanKey> up_to,
+                               std::uint64_t lanes) {
+  auto part = std::make_unique<Part>();
+  part->delivered_to = after;
+  part->read_to = std::move(after);
+  part->up_to = std::move(up_to);
+  part->lanes = lanes;
+  return part;
+}
+
+TableLeft table_left(const Table& table, std::span<const std::string> sinks) {
+  TableLeft left;
+  left.name = table.scan.qualified_name();
+  left.rows_delivered = table.rows_delivered;
+  left.parts = table.left;
+  if (table.state == Table::State::kReady) {
+    left.parts.clear();
+    for (const auto& part : table.parts) {
+      left.parts.push_back(PartLeft{part->delivered_to, part->up_to, sinks_of(part->lanes, sinks)});
+    }
+  }
+  return left;
+}
+
+}  // namespace
+
+std::uint64_t lanes_of(std::span<const std::string> sinks, std::span<const std::string> all) {
+  std::uint64_t lanes = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (std::ranges::find(sinks, all[i]) != sinks.end()) {
+      lanes |= std::uint64_t{1} << i;
+    }
+  }
+  return lanes;
+}
+
+std::vector<std::string> sinks_of(std::uint64_t lanes, std::span<const std::string> all) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (((lanes >> i) & 1U) != 0) {
+      names.push_back(all[i]);
+    }
+  }
+  return names;
+}
+
+void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out) {
+  if (!backfill.planned && !backfill.done) {
+    out.insert(out.end(), backfill.left_by_sink.begin(), backfill.left_by_sink.end());
+    return;
+  }
+  BackfillLeft left;
+  left.id = backfill.record.id;
+  left.spec = backfill.record.spec;
+  left.initial = backfill.record.initial;
+  left.sinks = backfill.record.sinks;
+  left.created_at_us = backfill.record.created_at_us;
+  left.rows_delivered = backfill.rows_before_run + backfill.rows_delivered;
+  left.done = backfill.done;
+  left.untouched_from.reset();
+  for (const auto& table : backfill.tables) {
+    if (table->state == Table::State::kUntouched) {
+      left.untouched_from = table->scan.qualified_name();
+      break;
+    }
+    if (table->state != Table::State::kDone) {
+      left.tables.push_back(table_left(*table, sinks));
+    }
+  }
+  out.push_back(std::move(left));
+}
+
+void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
+  std::ranges::sort(tables, {}, &ScanTable::qualified_name);
+  backfill.tables.clear();
+  for (auto& scan : tables) {
+    auto table = std::make_unique<Table>();
+    const std::string name = scan.qualified_name();
+    table->scan = std::move(scan);
+    bool untouched = true;
+    for (const BackfillLeft& left : backfill.left_by_sink) {
+      for (const std::string& sink : left.sinks) {
+        auto parts = parts_left(left, name, sink);
+        if (!parts) {
+          table->left.push_back(PartLeft{std::nullopt, std::nullopt, {sink}});
+          continue;
+        }
+        untouched = false;
+        std::ranges::move(*parts, std::back_inserter(table->left));
+      }
+      if (const auto begun = std::ranges::find(left.tables, name, &TableLeft::name);
+          begun != left.tables.end()) {
+        table->rows_delivered = std::max(table->rows_delivered, begun->rows_delivered);
+      }
+    }
+    if (untouched) {
+      table->left.clear();
+    } else {
+      table->state = table->left.empty() ? Table::State::kDone : Table::State::kBegun;
+    }
+    backfill.tables.push_back(std::move(table));
+  }
+  // One sink may have begun a table that another has not, behind one that neither has.
+  bool later_begun = false;
+  for (auto& table : backfill.tables | std::views::reverse) {
+    later_begun = later_begun || table->state != Table::State::kUntouched;
+    if (later_begun && table->state == Table::State::kUntouched) {
+      table->left.push_back(PartLeft{std::nullopt, std::nullopt, backfill.record.sinks});
+      table->state = Table::State::kBegun;
+    }
+  }
+  backfill.planned = true;
+}
+
+std::vector<std::unique_ptr<Part>> parts_from(
+    const std::vector<PartLeft>& left, std::span<const std::string> sinks,
+    const std::function<Result<std::vector<std::size_t>>(std::span<const ScanKey>)>& order,
+    Result<void>& outcome) {
+  std::vector<std::unique_ptr<Part>> parts;
+  std::map<std::optional<ScanKey>, std::map<std::optional<ScanKey>, std::uint64_t>> by_end;
+  for (const PartLeft& part : left) {
+    by_end[part.up_to][part.after] |= lanes_of(part.sinks, sinks);
+  }
+  for (const auto& [up_to, starts] : by_end) {
+    std::vector<ScanKey> keys;
+    for (const auto& [after, lanes] : starts) {
+      if (after) {
+        keys.push_back(*after);
+      }
+    }
+    if (keys.size() > 1) {
+      auto sorted = order(keys);
+      if (!sorted) {
+        outcome = fail(sorted.error());
+        return {};
+      }
+      std::vector<ScanKey> in_order;
+      for (const std::size_t index : *sorted) {
+        in_order.push_back(keys[index]);
+      }
+      keys = std::move(in_order);
+    }
+    std::vector<std::optional<ScanKey>> bounds(keys.begin(), keys.end());
+    if (starts.contains(std::nullopt)) {
+      bounds.insert(bounds.begin(), std::nullopt);
+    }
+    std::uint64_t lanes = 0;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      lanes |= starts.at(bounds[i]);
+      parts.push_back(new_part(bounds[i], i + 1 < bounds.size() ? bounds[i + 1] : up_to, lanes));
+    }
+  }
+  return parts;
+}
+
+std::vector<std::unique_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
+                                                 std::uint64_t lanes) {
+  std::vector<std::unique_ptr<Part>> parts;
+  std::optional<ScanKey> after;
+  for (const ScanKey& cut : cuts) {
+    parts.push_back(new_part(after, cut, lanes));
+    after = cut;
+  }
+  parts.push_back(new_part(after, std::nullopt, lanes));
+  return parts;
+}
+
+}  // namespace rowtide

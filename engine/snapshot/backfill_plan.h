@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/api/chunk_reader.h"
+#include "engine/base/clock.h"
+#include "engine/snapshot/backfill_record.h"
+#include "engine/snapshot/window.h"
+#include "engine/snapshot/work_left.h"
+
+namespace rowtide {
+
+// The state of the backfills of one pipeline while it runs. Plain data and what can be told from it
+// alone; guarded by its owner.
+
+// Rows of one snapshot on their way into the stream.
+struct Chunk {
+  explicit Chunk(SchemaPtr schema) : window(std::move(schema)) {}
+
+  Window window;
+  std::deque<ChunkSlice> slices;
+  std::size_t buffered_bytes = 0;
+  // It is of no use any more; its reader may not have noticed yet.
+  bool dropped = false;
+  // The reader has given its snapshot back; what follows is known from here on.
+  bool read = false;
+  // Rows may be handed out when the stream stands here; a chunk without a window: at once.
+  std::optional<Position> high_watermark;
+  bool immediate = false;
+  // Where the next chunk begins; nullopt = the part ends with this one.
+  std::optional<ScanKey> next;
+};
+
+// A range of one table that is read in order.
+struct Part {
+  std::optional<ScanKey> delivered_to;  // handed to the stream up to here
+  std::optional<ScanKey> read_to;       // read, or being read, up to here
+  std::optional<ScanKey> up_to;
+  std::uint64_t lanes = 0;
+  bool read_whole = false;
+  bool busy = false;             // a worker reads a chunk of it
+  std::uint64_t limit_rows = 0;  // of the next chunk
+  int failures = 0;
+  MonotonicTime retry_at{};
+  std::uint64_t served = 0;  // when it last handed out rows, to take turns
+  std::deque<std::shared_ptr<Chunk>> chunks;
+};
+
+struct Table {
+  enum class State : std::uint8_t {
+    kUntouched,
+    kBegun,  // was begun in an earlier run: `left` says what remains
+    kReady,  // `parts` are being read
+    kDone,
+  };
+  ScanTable scan;
+  State state = State::kUntouched;
+  std::vector<PartLeft> left;
+  bool busy = false;  // a worker prepares it
+  bool announced = false;
+  SchemaPtr schema;
+  std::function<ScanKey(std::span<const Value>)> key_of;
+  std::uint64_t rows_delivered = 0;
+  // Stable addresses: workers hold on to a part while it is busy.
+  std::vector<std::unique_ptr<Part>> parts;
+};
+
+struct Backfill {
+  BackfillRecord record;
+  // What each sink had left when the stream started.
+  std::vector<BackfillLeft> left_by_sink;
+  bool planned = false;
+  bool busy = false;  // a worker looks its tables up
+  std::vector<std::unique_ptr<Table>> tables;
+  // Every row was handed out, in this position at the latest.
+  bool done = false;
+  std::optional<Position> done_at;
+  int failures = 0;
+  MonotonicTime retry_at{};
+  std::optional<Error> last_error;
+  std::uint64_t rows_before_run = 0;
+  std::uint64_t rows_delivered = 0;
+  std::uint64_t rows_outdated = 0;
+  std::uint64_t chunks_read = 0;
+  std::uint64_t chunks_discarded = 0;
+  std::optional<MonotonicTime> running_since;
+};
+
+// Names and bits of lanes.
+std::uint64_t lanes_of(std::span<const std::string> sinks, std::span<const std::string> all);
+std::vector<std::string> sinks_of(std::uint64_t lanes, std::span<const std::string> all);
+
+// What is left of a backfill now, for the token: one entry, or one per sink before it is planned.
+void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out);
+
+// Sets the tables' states from what each sink has left.
+void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables);
+
+// The parts of a table from what is left of it. Sinks that stand at different places of one range
+// share what lies behind the furthest; `order` sorts keys as the table does.
+std::vector<std::unique_ptr<Part>> parts_from(
+    const std::vector<PartLeft>& left, std::span<const std::string> sinks,
+    const std::function<Result<std::vector<std::size_t>>(std::span<const ScanKey>)>& order,
+    Result<void>& outcome);
+
+// One part per piece between the cuts.
+std::vector<std::unique_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
+                                                 std::uint64_t lanes);
+
+}  // namespace rowtide

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/api/backfill.h"
+#include "engine/api/chunk_reader.h"
+#include "engine/api/state_store.h"
+#include "engine/base/runtime.h"
+#include "engine/batch/batch.h"
+#include "engine/snapshot/backfill_plan.h"
+
+namespace rowtide {
+
+struct BackfillSettings {
+  // Connections that read side by side.
+  std::size_t workers = 2;
+  std::uint64_t chunk_rows = 50'000;
+  // Rows that were read and wait for the stream. A chunk that is being read may go over it.
+  std::size_t buffer_bytes = std::size_t{32} << 20;
+  // 0 = as fast as it goes.
+  std::uint64_t rows_per_second = 0;
+};
+
+// Runs the backfills of one pipeline, one after the other, beside its stream.
+//
+// Workers read chunks, each under a window that is open from before its barrier until its last row
+// is handed out; the reader thread shows every batch of the stream to the windows, and takes rows
+// whose high watermark the stream has reached, between two transactions. See
+// engine/ARCHITECTURE.md, "Backfill".
+//
+// Lifecycle: construct -> start -> stop, once. The source, the store and the sinks' order outlive
+// it and stay as they are. Threads: as said at each method; owns its workers.
+class BackfillRunner {
+ public:
+  using Connect = std::function<std::unique_ptr<ChunkReader>()>;
+
+  // `sinks`: names in the order of the lanes, at most kMaxLanes. `initial`: sinks that hold nothing
+  // yet get a backfill of every table.
+  BackfillRunner(std::string pipeline, BackfillSettings settings, bool initial,
+                 std::vector<std::string> sinks, StateStore& store, Connect connect,
+                 Runtime runtime);
+  ~BackfillRunner();
+  BackfillRunner(const BackfillRunner&) = delete;
+  BackfillRunner& operator=(const BackfillRunner&) = delete;
+
+  // Takes over what the store holds and starts the workers, which wait for stream_opened().
+  Result<void> start(const PipelineState& state);
+  // Ends the workers; what was read and not handed out is forgotten. May be called again.
+  void stop();
+
+  // --- Reader thread.
+
+  // The stream starts (again): everything that was read is forgotten and what is left is counted
+  // from the token that each lane stands at; nullopt = it stands nowhere yet.
+  Result<void> restart(std::span<const std::optional<std::string>> tokens, BatchBuilder& builder);
+  // From here on everything that changes is in the stream.
+  void stream_opened();
+  // A batch of the stream goes on its way.
+  void observe(const Batch& batch);
+  // True while rows, or a note for the token, could be taken soon.
+  bool waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
+  // The next rows for the stream, which stands at `at` between two transactions; nullptr = none.
+  BatchPtr next(const Position& at, std::string_view source_token, BatchBuilder& builder);
+
+  // --- Committer thread: where each lane stands is stored.
+  void stored(const std::map<std::string, LaneState>& lanes);
+
+  // --- Any thread.
+  Result<std::string> add(const BackfillSpec& spec);
+  Result<void> act(std::string_view id, BackfillControl::Action action);
+  std::vector<BackfillStatus> status() const;
+  // True when an initial backfill was wanted and is finished, and nothing else runs.
+  bool finished() const;
+
+ private:
+  struct Job;
+
+  void work();
+  bool next_job(Job& job);
+  void plan(ChunkReader& reader, Job& job);
+  void prepare(ChunkReader& reader, Job& job);
+  void read_chunk(ChunkReader& reader, Job& job);
+  Result<void> read_rows(ChunkReader& reader, Job& job);
+  void failed(Job& job, const Error& error);
+
+  Backfill* find(std::string_view id);
+  std::shared_ptr<Backfill> current() const;
+  Result<void> adopt_left(Backfill& backfill, const std::vector<WorkLeft>& left);
+  Result<void> add_missing(const std::vector<WorkLeft>& left, std::vector<std::string> empty_sinks);
+  void refresh_flags();
+  Backfill& add_backfill(BackfillRecord record);
+  Result<void> put_record(const BackfillRecord& record);
+  void drop_chunks(Backfill& backfill);
+  void drop_chunks(Backfill& backfill, Part& part);
+  // The part whose turn it is to hand rows out; nullptr when none can.
+  std::pair<Table*, Part*> ready_part(Backfill& backfill, const Position& at);
+  void fill_slice(Backfill& backfill, Table& table, Part& part, Slice& slice);
+  BatchPtr hand_out(Slice slice, std::string_view source_token, BatchBuilder& builder);
+  // Rows of a table that have to be read wherever they are now.
+  void note_moved(const Batch& batch, const Backfill& backfill, Table& table);
+  bool over_rate();
+  void settle_done(Backfill& backfill);
+  WorkLeft work_left() const;
+  std::shared_ptr<const FillingTables> filling() const;
+  BackfillStatus status_of(const Backfill& backfill) const;
+
+  const std::string pipeline_;
+  const BackfillSettings settings_;
+  const bool initial_;
+  const std::vector<std::string> sinks_;
+  StateStore& store_;
+  const Connect connect_;
+  const Runtime runtime_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // In the order in which they run; guarded by mutex_, as all below.
+  std::vector<std::shared_ptr<Backfill>> backfills_;
+  std::uint64_t last_number_ = 0;
+  // Steps with every restart: what a worker brings from an earlier one is of no use.
+  std::uint64_t generation_ = 0;
+  bool opened_ = false;
+  bool stopping_ = false;
+  // The token does not say yet what work_left() says.
+  bool note_due_ = false;
+  std::size_t buffered_bytes_ = 0;
+  std::uint32_t timeline_ = 0;
+  double allowance_rows_ = 0;
+  MonotonicTime allowance_at_{};
+  std::uint64_t turn_ = 0;
+  std::atomic<bool> waiting_{false};
+  // Some backfill has not ended, or the token does not say so yet.
+  std::atomic<bool> active_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace rowtide

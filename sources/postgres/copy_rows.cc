@@ -1,0 +1,97 @@
+#include "sources/postgres/copy_rows.h"
+
+#include "engine/base/cursor.h"
+#include "engine/client/postgres_client.h"
+
+namespace rowtide::postgres {
+namespace {
+
+constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+
+Error malformed() {
+  return retry_error(Code::kProtocol, "the server's COPY is not in its binary format",
+                     "Check that nothing between this host and the PostgreSQL server alters the "
+                     "connection");
+}
+
+}  // namespace
+
+Result<bool> CopyRows::next_message() {
+  PQfreemem(message_);
+  message_ = nullptr;
+  const int size = PQgetCopyData(connection_, &message_, 0);
+  if (size == -2) {
+    return fail(to_error(connection_, nullptr));
+  }
+  if (size == -1) {
+    ROWTIDE_TRY(end_statement());
+    return false;
+  }
+  rest_ = std::string_view(message_, static_cast<std::size_t>(size));
+  return true;
+}
+
+// The server tells of an error in the middle of the rows only here.
+Result<void> CopyRows::end_statement() {
+  ended_ = true;
+  std::optional<Error> error;
+  while (PGresult* raw = PQgetResult(connection_)) {
+    const QueryResult result(raw);
+    if (PQresultStatus(raw) != PGRES_COMMAND_OK && !error) {
+      error = to_error(connection_, raw);
+    }
+  }
+  if (!error && PQstatus(connection_) != CONNECTION_OK) {
+    error = to_error(connection_, nullptr);
+  }
+  return error ? Result<void>(fail(*std::move(error))) : Result<void>();
+}
+
+Result<const std::vector<std::optional<std::string_view>>*> CopyRows::next() {
+  while (rest_.empty()) {
+    if (ended_) {
+      return nullptr;
+    }
+    ROWTIDE_TRY_ASSIGN(const bool more, next_message());
+    if (!more) {
+      return nullptr;
+    }
+  }
+  Cursor cursor(rest_);
+  if (!header_taken_) {
+    const bool signed_well = cursor.take(kSignature.size()) == kSignature;
+    cursor.u32_be();  // flags
+    cursor.take(cursor.u32_be());
+    if (!cursor.ok() || !signed_well) {
+      return fail(malformed());
+    }
+    header_taken_ = true;
+    if (cursor.remaining() == 0) {
+      rest_ = {};
+      return next();
+    }
+  }
+  const auto count = static_cast<std::int16_t>(cursor.u16_be());
+  if (count == -1 && cursor.remaining() == 0) {
+    rest_ = {};
+    return next();
+  }
+  if (count < 0 || static_cast<std::size_t>(count) != fields_.size()) {
+    return fail(malformed());
+  }
+  for (auto& field : fields_) {
+    const std::int32_t size_bytes = cursor.i32_be();
+    if (size_bytes == -1) {
+      field.reset();
+      continue;
+    }
+    field = cursor.take(static_cast<std::uint32_t>(size_bytes));
+  }
+  if (!cursor.ok()) {
+    return fail(malformed());
+  }
+  rest_.remove_prefix(cursor.offset());
+  return &fields_;
+}
+
+}  // namespace rowtide::postgres

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <libpq-fe.h>
+
+#include "engine/base/error.h"
+
+namespace rowtide::postgres {
+
+// The rows of a COPY ... TO STDOUT (FORMAT binary) that was just started on a connection: fields as
+// they came, nullopt = NULL. They are valid until the next call.
+class CopyRows {
+ public:
+  CopyRows(PGconn* connection, std::size_t fields) : connection_(connection), fields_(fields) {}
+  ~CopyRows() { PQfreemem(message_); }
+  CopyRows(const CopyRows&) = delete;
+  CopyRows& operator=(const CopyRows&) = delete;
+
+  // nullptr once all rows have come and the statement has ended well.
+  Result<const std::vector<std::optional<std::string_view>>*> next();
+
+ private:
+  // False at the end of the rows.
+  Result<bool> next_message();
+  Result<void> end_statement();
+
+  PGconn* const connection_;
+  std::vector<std::optional<std::string_view>> fields_;
+  char* message_ = nullptr;
+  std::string_view rest_;
+  bool header_taken_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace rowtide::postgres
