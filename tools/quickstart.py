@@ -30,6 +30,18 @@ CREATE TABLE order_lines (
   order_id bigint, line int, sku text NOT NULL, quantity int NOT NULL, PRIMARY KEY (order_id, line));
 """
 
+# What the shop already holds when Rowtide first looks; keys that the days to come do not use.
+PAST = """
+INSERT INTO customers SELECT 5000000 + i, 'Old customer ' || i, NULL, '2020-01-01'
+  FROM generate_series(1, 20000) i;
+INSERT INTO orders SELECT 20000000 + i, 5000000 + i % 20000 + 1, 'shipped', i::numeric / 100,
+  '2021-01-01'::timestamptz + i * interval '1 minute', CASE WHEN i % 50 = 0 THEN repeat(md5(i::text), 80) END
+  FROM generate_series(1, 150000) i;
+INSERT INTO order_lines SELECT 20000000 + i, 1, 'sku-old', i % 9 + 1 FROM generate_series(1, 150000) i;
+ANALYZE;
+"""
+PAST_ROWS = 320_000
+
 # How each column is turned into text, alike on both sides: (PostgreSQL, DuckDB).
 PLAIN = ("{}::text", "CAST({} AS VARCHAR)")
 INSTANT = ("(extract(epoch FROM {}) * 1000000)::bigint::text", "CAST(epoch_us({}) AS VARCHAR)")
@@ -42,8 +54,8 @@ TABLES = {
 }
 
 TRANSACTIONS = 4000
-KILL_AT = 1500
-RESTART_AT = 2500
+KILL_AT = 300
+RESTART_AT = 1500
 
 started_at = time.monotonic()
 
@@ -137,7 +149,9 @@ class Shop(threading.Thread):
             self.count("inserted", cursor)
 
     def ship(self, cursor):
-        first = self.random.randrange(self.next_order)
+        # Now and then somebody deals with the past.
+        past = 20_000_000 if self.random.random() < 0.3 else 0
+        first = past + self.random.randrange(150_000 if past else self.next_order)
         cursor.execute(
             "UPDATE orders SET status = CASE status WHEN 'new' THEN 'paid' ELSE 'shipped' END "
             "WHERE id BETWEEN %s AND %s", (first, first + 9),
@@ -230,19 +244,20 @@ def story(server, daemon, copy_path):
     began = time.monotonic()
     daemon.start().wait_running("shop")
     say(f"  running after {time.monotonic() - began:.2f} s")
-    checked = daemon.tool("status")
-    print("\n".join("           " + line for line in checked.stdout.rstrip().splitlines()))
-
+    say(f"  it begins to copy the {PAST_ROWS} rows that are there, beside what changes from now on")
     say(f"the shop opens: {TRANSACTIONS} transactions, some of them rolled back")
     shop.start()
     wait_transactions(shop, KILL_AT)
+    wait_until(lambda: delivered(daemon) > PAST_ROWS / 3, 60, daemon.describe)
+    checked = daemon.tool("status")
+    print("\n".join("           " + line for line in checked.stdout.rstrip().splitlines()))
     before = delivered(daemon)
     daemon.kill9()
     say(f"kill -9 of rowtided after {shop.done} transactions; it had delivered {before} changes")
     wait_transactions(shop, RESTART_AT)
     say(f"  the shop went on meanwhile: {shop.done} transactions")
     daemon.start().wait_running("shop")
-    say("rowtided is back and reads on from where DuckDB says that it ended")
+    say("rowtided is back and reads on, log and tables, from where DuckDB says that it ended")
     wait_transactions(shop, TRANSACTIONS)
     shop.join()
     closed = time.monotonic()
@@ -252,6 +267,10 @@ def story(server, daemon, copy_path):
     wait_confirmed(server, "rowtide_shop", server.wal_position(), 120, daemon)
     say(f"  everything is in DuckDB {time.monotonic() - closed:.2f} s later")
 
+    wait_until(lambda: all(b["state"] == "finished" for b in daemon.pipeline("shop")["backfills"]),
+               120, daemon.describe)
+    listed = daemon.tool("backfill", "list")
+    print("\n".join("           " + line for line in listed.stdout.rstrip().splitlines()))
     say("comparing")
     reader = server.connect("shop", user="shop")
     equal = compare(reader, copy_path)
@@ -336,6 +355,7 @@ def main():
     connection = server.connect("shop", user="shop")
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
+        cursor.execute(PAST)
     connection.close()
 
     scratch = Scratch("quick")
@@ -343,7 +363,9 @@ def main():
     daemon = Daemon([{
         "name": "shop",
         "source": {"type": "postgres", "url": server.url("shop", "shop"), "tables": ["public.*"]},
-        "snapshot": "never",
+        "snapshot": "initial",
+        # Slow enough to be killed in the middle.
+        "backfill": {"rows_per_second": 60_000},
         "sinks": [{"name": "warehouse", "type": "duckdb", "path": copy_path, "mode": "mirror"}],
     }], scratch=scratch)
     say("the configuration:")

@@ -364,22 +364,26 @@ std::optional<Commit> Pipeline::collect() {
 
 void Pipeline::committed(const Commit& commit) {
   const std::shared_ptr<Run> run = current_run();
-  const std::scoped_lock lock(mutex_);
-  store_error_.reset();
-  for (const auto& [name, state] : commit.lanes) {
-    stored_.insert_or_assign(name, state);
+  std::map<std::string, LaneState> stored;
+  {
+    const std::scoped_lock lock(mutex_);
+    store_error_.reset();
+    for (const auto& [name, state] : commit.lanes) {
+      stored_.insert_or_assign(name, state);
+    }
+    std::erase_if(unstored_schemas_, [&](const auto& entry) {
+      return std::ranges::find(commit.schemas, entry.second) != commit.schemas.end();
+    });
+    if (run == nullptr) {
+      return;
+    }
+    refresh_acknowledgeable(*run);
+    stored = stored_;
   }
-  std::erase_if(unstored_schemas_, [&](const auto& entry) {
-    return std::ranges::find(commit.schemas, entry.second) != commit.schemas.end();
-  });
-  if (run == nullptr) {
-    return;
-  }
-  run->backfills->stored(stored_);
+  run->backfills->stored(stored);
   if (settings_.ends_after_snapshot && run->backfills->finished()) {
     run->reader->end_stream();
   }
-  refresh_acknowledgeable(*run);
 }
 
 void Pipeline::refresh_acknowledgeable(const Run& run) {

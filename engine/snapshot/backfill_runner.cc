@@ -121,10 +121,10 @@ Result<void> BackfillRunner::restart(std::span<const std::optional<std::string>>
       empty_sinks.push_back(sinks_[i]);
     }
   }
-  ROWTIDE_TRY(add_missing(left, std::move(empty_sinks)));
+  add_missing(left, std::move(empty_sinks));
   for (const auto& backfill : backfills_) {
     drop_chunks(*backfill);
-    ROWTIDE_TRY(adopt_left(*backfill, left));
+    adopt_left(*backfill, left);
   }
   buffered_bytes_ = 0;
   builder.set_token_suffix(token_suffix(work_left()));
@@ -134,8 +134,8 @@ Result<void> BackfillRunner::restart(std::span<const std::optional<std::string>>
 }
 
 // Backfills that only a marker knows (the store was lost), and the initial one.
-Result<void> BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
-                                         std::vector<std::string> empty_sinks) {
+void BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
+                                 std::vector<std::string> empty_sinks) {
   for (const WorkLeft& work : left) {
     for (const BackfillLeft& entry : work) {
       if (find(entry.id) == nullptr) {
@@ -145,7 +145,7 @@ Result<void> BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
         record.initial = entry.initial;
         record.sinks = entry.sinks;
         record.created_at_us = entry.created_at_us;
-        ROWTIDE_TRY(put_record(record));
+        unsaved_.push_back(record);
         add_backfill(std::move(record));
       }
     }
@@ -158,22 +158,21 @@ Result<void> BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
     });
   });
   if (!initial_ || empty_sinks.empty()) {
-    return {};
+    return;
   }
   BackfillRecord record;
   record.id = fmt::format("{}-{}", pipeline_, last_number_ + 1);
   record.initial = true;
   record.sinks = std::move(empty_sinks);
   record.created_at_us = runtime_.clock.wall_us();
-  ROWTIDE_TRY(put_record(record));
+  unsaved_.push_back(record);
   runtime_.log.info("backfill {} started: every table, for {}", record.id,
                     fmt::join(record.sinks, ", "));
   add_backfill(std::move(record));
-  return {};
 }
 
 // Sets a backfill back to what each sink has left of it.
-Result<void> BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>& left) {
+void BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>& left) {
   backfill.tables.clear();
   backfill.planned = false;
   backfill.busy = false;
@@ -183,7 +182,7 @@ Result<void> BackfillRunner::adopt_left(Backfill& backfill, const std::vector<Wo
   backfill.rows_delivered = 0;
   backfill.rows_before_run = 0;
   if (has_ended(backfill.record.state)) {
-    return {};
+    return;
   }
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
     const auto& targets = backfill.record.sinks;
@@ -207,7 +206,6 @@ Result<void> BackfillRunner::adopt_left(Backfill& backfill, const std::vector<Wo
   if (std::ranges::all_of(backfill.left_by_sink, &BackfillLeft::done)) {
     settle_done(backfill);
   }
-  return {};
 }
 
 void BackfillRunner::drop_chunks(Backfill& backfill) {
@@ -254,16 +252,13 @@ void BackfillRunner::stored(const std::map<std::string, LaneState>& lanes) {
 }
 
 void BackfillRunner::settle_done(Backfill& backfill) {
-  BackfillRecord record = backfill.record;
+  BackfillRecord& record = backfill.record;
   record.state = BackfillState::kFinished;
   record.ended_at_us = runtime_.clock.wall_us();
   record.rows_delivered = backfill.rows_before_run + backfill.rows_delivered;
-  if (auto put = put_record(record); !put) {
-    runtime_.log.error(put.error());
-    return;
-  }
   runtime_.log.info("backfill {} finished: {} rows", record.id, record.rows_delivered);
-  backfill.record = std::move(record);
+  unsaved_.push_back(record);
+  changed_.notify_all();
   note_due_ = true;
   refresh_flags();
 }
@@ -273,10 +268,14 @@ Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
   {
     const std::scoped_lock lock(mutex_);
     record.id = fmt::format("{}-{}", pipeline_, ++last_number_);
-    record.spec = spec;
-    record.sinks = sinks_;
-    record.created_at_us = runtime_.clock.wall_us();
-    ROWTIDE_TRY(put_record(record));
+  }
+  record.spec = spec;
+  record.sinks = sinks_;
+  record.created_at_us = runtime_.clock.wall_us();
+  ROWTIDE_TRY(put_record(record));
+  std::vector<std::string> forgotten;
+  {
+    const std::scoped_lock lock(mutex_);
     Backfill& backfill = add_backfill(record);
     for (const std::string& sink : sinks_) {
       BackfillLeft mine;
@@ -288,18 +287,10 @@ Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
     }
     note_due_ = true;
     refresh_flags();
-    // Ended ones are forgotten from the oldest on.
-    auto ended = static_cast<std::size_t>(std::ranges::count_if(
-        backfills_, [](const auto& other) { return has_ended(other->record.state); }));
-    std::erase_if(backfills_, [&](const auto& other) {
-      const bool forget = ended > kEndedKept && has_ended(other->record.state);
-      if (forget) {
-        --ended;
-        ignore_error(store_.put_backfill(pipeline_, other->record.id, ""),
-                     "it is only listed once more");
-      }
-      return forget;
-    });
+    forgotten = forget_ended();
+  }
+  for (const std::string& id : forgotten) {
+    ignore_error(store_.put_backfill(pipeline_, id, ""), "it is only listed once more");
   }
   runtime_.log.info(
       "backfill {} started: {}", record.id,
@@ -308,32 +299,56 @@ Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
   return record.id;
 }
 
+// Takes the oldest of those that ended off the list.
+std::vector<std::string> BackfillRunner::forget_ended() {
+  std::vector<std::string> forgotten;
+  auto ended = static_cast<std::size_t>(std::ranges::count_if(
+      backfills_, [](const auto& backfill) { return has_ended(backfill->record.state); }));
+  std::erase_if(backfills_, [&](const auto& backfill) {
+    const bool forget = ended > kEndedKept && has_ended(backfill->record.state);
+    if (forget) {
+      --ended;
+      forgotten.push_back(backfill->record.id);
+    }
+    return forget;
+  });
+  return forgotten;
+}
+
 Result<void> BackfillRunner::act(std::string_view id, BackfillControl::Action action) {
+  BackfillRecord record;
   {
     const std::scoped_lock lock(mutex_);
-    Backfill* backfill = find(id);
+    const Backfill* backfill = find(id);
     if (backfill == nullptr) {
       return fail(unknown_backfill(id));
     }
-    BackfillRecord record = backfill->record;
+    record = backfill->record;
     if (has_ended(record.state) || backfill->done) {
       return fail(operator_error(Code::kConflict, fmt::format("backfill {} has ended", id),
                                  "Start another one"));
     }
-    switch (action) {
-      case BackfillControl::Action::kPause:
-        record.state = BackfillState::kPaused;
-        break;
-      case BackfillControl::Action::kResume:
-        record.state = BackfillState::kWaiting;
-        break;
-      case BackfillControl::Action::kCancel:
-        record.state = BackfillState::kCancelled;
-        record.ended_at_us = runtime_.clock.wall_us();
-        record.rows_delivered = backfill->rows_before_run + backfill->rows_delivered;
-        break;
+    record.rows_delivered = backfill->rows_before_run + backfill->rows_delivered;
+  }
+  switch (action) {
+    case BackfillControl::Action::kPause:
+      record.state = BackfillState::kPaused;
+      break;
+    case BackfillControl::Action::kResume:
+      record.state = BackfillState::kWaiting;
+      break;
+    case BackfillControl::Action::kCancel:
+      record.state = BackfillState::kCancelled;
+      record.ended_at_us = runtime_.clock.wall_us();
+      break;
+  }
+  ROWTIDE_TRY(put_record(record));
+  {
+    const std::scoped_lock lock(mutex_);
+    Backfill* backfill = find(id);
+    if (backfill == nullptr || has_ended(backfill->record.state)) {
+      return {};
     }
-    ROWTIDE_TRY(put_record(record));
     backfill->record = std::move(record);
     backfill->last_error.reset();
     backfill->failures = 0;

@@ -97,11 +97,15 @@ class BackfillRunner {
 
   Backfill* find(std::string_view id);
   std::shared_ptr<Backfill> current() const;
-  Result<void> adopt_left(Backfill& backfill, const std::vector<WorkLeft>& left);
-  Result<void> add_missing(const std::vector<WorkLeft>& left, std::vector<std::string> empty_sinks);
+  void adopt_left(Backfill& backfill, const std::vector<WorkLeft>& left);
+  void add_missing(const std::vector<WorkLeft>& left, std::vector<std::string> empty_sinks);
   void refresh_flags();
+  std::vector<std::string> forget_ended();
   Backfill& add_backfill(BackfillRecord record);
+  // Without mutex_: a store that hangs must not keep status from answering.
   Result<void> put_record(const BackfillRecord& record);
+  // Writes what changed on the side; losing it costs nothing that the tokens do not say.
+  void save_records(std::unique_lock<std::mutex>& lock);
   void drop_chunks(Backfill& backfill);
   void drop_chunks(Backfill& backfill, Part& part);
   // The part whose turn it is to hand rows out; nullptr when none can.
@@ -128,6 +132,7 @@ class BackfillRunner {
   std::condition_variable changed_;
   // In the order in which they run; guarded by mutex_, as all below.
   std::vector<std::shared_ptr<Backfill>> backfills_;
+  std::vector<BackfillRecord> unsaved_;
   std::uint64_t last_number_ = 0;
   // Steps with every restart: what a worker brings from an earlier one is of no use.
   std::uint64_t generation_ = 0;

@@ -102,7 +102,8 @@ bool BackfillRunner::over_rate() {
   const auto now = runtime_.clock.now();
   const std::chrono::duration<double> passed = now - allowance_at_;
   const auto rate = static_cast<double>(settings_.rows_per_second);
-  allowance_rows_ = std::min(rate, allowance_rows_ + passed.count() * rate);
+  // What was not used up is kept for a tenth of a second, so that the rate is even.
+  allowance_rows_ = std::min(rate / 10, allowance_rows_ + passed.count() * rate);
   allowance_at_ = now;
   return allowance_rows_ <= 0;
 }

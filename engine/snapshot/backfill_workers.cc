@@ -60,6 +60,7 @@ void BackfillRunner::work() {
 bool BackfillRunner::next_job(Job& job) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    save_records(lock);
     const auto now = runtime_.clock.now();
     const auto backfill = opened_ ? current() : nullptr;
     job.generation = generation_;
@@ -114,6 +115,20 @@ bool BackfillRunner::next_job(Job& job) {
     changed_.wait_for(lock, kLookInterval);
   }
   return false;
+}
+
+void BackfillRunner::save_records(std::unique_lock<std::mutex>& lock) {
+  while (!unsaved_.empty()) {
+    const BackfillRecord record = std::move(unsaved_.front());
+    unsaved_.erase(unsaved_.begin());
+    lock.unlock();
+    const auto put = put_record(record);
+    lock.lock();
+    if (!put) {
+      runtime_.log.error(put.error());
+      return;
+    }
+  }
 }
 
 void BackfillRunner::plan(ChunkReader& reader, Job& job) {
@@ -289,7 +304,7 @@ void BackfillRunner::failed(Job& job, const Error& error) {
   backfill.last_error = error;
   if (error.disposition != Disposition::kRetry) {
     backfill.record.state = BackfillState::kFailed;
-    ignore_error(put_record(backfill.record), "the next run finds out again");
+    unsaved_.push_back(backfill.record);
     drop_chunks(backfill);
   }
   if (!told) {

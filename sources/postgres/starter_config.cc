@@ -268,7 +268,7 @@ Result<std::string> starter_config(const std::string& url) {
   }
   append_tables(out, tables, sizes, findings);
   out += fmt::format(
-      "    snapshot: never  # changes from now on; rows that exist already are not loaded\n"
+      "    snapshot: initial  # the rows that exist already, then changes; never = changes only\n"
       "    sinks:\n"
       "      - name: warehouse\n"
       "        type: duckdb\n"

@@ -40,6 +40,11 @@ void decode_as(RecordType type, std::string_view record) {
         ROWTIDE_ASSERT(again && again->schema == schema->schema);
       }
       break;
+    case RecordType::kBackfill:
+      if (const auto text = decode_backfill(kKey, record); text) {
+        ROWTIDE_ASSERT(encode_backfill(kKey, *text) == record);
+      }
+      break;
   }
 }
 
@@ -49,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) {
     return 0;
   }
-  const auto type = static_cast<RecordType>(data[0] % 4 + 1);
+  const auto type = static_cast<RecordType>(data[0] % 5 + 1);
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   decode_as(type, rest);
   decode_as(type, seal(kKey, type, rest));

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/pipeline/reader.h"
+#include "offsets/memory_store.h"
 #include "tests/unit/pipeline_fakes.h"
 
 namespace rowtide::test {
@@ -19,6 +20,7 @@ class FakeReaderHost final : public ReaderHost {
     return start_;
   }
   void stream_restarted() override { ++restarts; }
+  std::vector<std::optional<std::string>> lane_tokens() override { return {std::nullopt}; }
   std::optional<ResumePoint> acknowledgeable() override {
     const std::scoped_lock lock(mutex_);
     return acknowledgeable_;
@@ -79,7 +81,7 @@ class Readers : public testing::Test {
   void start() {
     reader = std::make_unique<Reader>(
         source, log, budget, limits,
-        RetryLimits{std::chrono::milliseconds(1), std::chrono::milliseconds(5)}, host,
+        RetryLimits{std::chrono::milliseconds(1), std::chrono::milliseconds(5)}, host, backfills,
         fake.runtime);
     reader->start();
   }
@@ -108,6 +110,9 @@ class Readers : public testing::Test {
   BatchBuilder::Limits limits;
   ByteBudget budget{std::size_t{1} << 30};
   ChangeLog log{1, budget};
+  MemoryStore store;
+  BackfillRunner backfills{"shop",      {}, false, {"sink"}, store, [] { return nullptr; },
+                           fake.runtime};
   std::unique_ptr<Reader> reader;
 };
 
@@ -261,7 +266,7 @@ class ReadersWithoutRoom : public Readers {
 TEST_F(ReadersWithoutRoom, ReadNoFurtherAndStillAcknowledge) {
   ASSERT_TRUE(small_log.attach(0, std::nullopt));
   reader = std::make_unique<Reader>(source, small_log, small_budget, limits, RetryLimits{}, host,
-                                    fake.runtime);
+                                    backfills, fake.runtime);
   reader->start();
   ASSERT_TRUE(eventually([&] { return host.appended(TestBatches::end_of(1)); }));
   // Two acknowledgements later the reader has come round without reading.

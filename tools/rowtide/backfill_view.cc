@@ -159,6 +159,12 @@ Table tables_of(const Json& backfill) {
   return table;
 }
 
+// What it is of; a snapshot names no tables and means all.
+std::string tables_text(const Json& backfill) {
+  const std::string names = joined(member(backfill, "spec"), "tables", kTablesInALine);
+  return names.empty() ? "every table" : names;
+}
+
 }  // namespace
 
 void print_backfills(const Json& answer, std::ostream& out, bool colours) {
@@ -189,7 +195,7 @@ void print_backfills(const Json& answer, std::ostream& out, bool colours) {
                {rows_per_second(backfill), Colour::kNone, true},
                {remaining(backfill), Colour::kNone, true},
                {text(backfill, "created_at")},
-               {joined(member(backfill, "spec"), "tables", kTablesInALine)}});
+               {tables_text(backfill)}});
     if (state == "failed") {
       add_error(table, backfill, "  ");
     }
@@ -212,8 +218,7 @@ void add_backfill(Table& table, const Json& backfill, const std::string& indent)
   if (state.empty() || state == "finished" || state == "cancelled") {
     return;
   }
-  table.line(indent + "backfill " + text(backfill, "id") + " of " +
-                 joined(member(backfill, "spec"), "tables", kTablesInALine) + ": " +
+  table.line(indent + "backfill " + text(backfill, "id") + " of " + tables_text(backfill) + ": " +
                  progress_text(backfill),
              state == "running" ? Colour::kCyan : colour_of(state));
   if (state == "failed") {
