@@ -9,9 +9,9 @@
 namespace rowtide {
 namespace {
 
-std::unique_ptr<Part> new_part(std::optional<ScanKey> after, std::optional<ScanKey> up_to,
+std::shared_ptr<Part> new_part(std::optional<ScanKey> after, std::optional<ScanKey> up_to,
                                std::uint64_t lanes) {
-  auto part = std::make_unique<Part>();
+  auto part = std::make_shared<Part>();
   part->delivered_to = after;
   part->read_to = std::move(after);
   part->up_to = std::move(up_to);
@@ -23,13 +23,7 @@ TableLeft table_left(const Table& table, std::span<const std::string> sinks) {
   TableLeft left;
   left.name = table.scan.qualified_name();
   left.rows_delivered = table.rows_delivered;
-  left.parts = table.left;
-  if (table.state == Table::State::kReady) {
-    left.parts.clear();
-    for (const auto& part : table.parts) {
-      left.parts.push_back(PartLeft{part->delivered_to, part->up_to, sinks_of(part->lanes, sinks)});
-    }
-  }
+  left.parts = table.state == Table::State::kReady ? parts_left_of(table, sinks) : table.left;
   return left;
 }
 
@@ -81,6 +75,18 @@ void append_left(const Backfill& backfill, std::span<const std::string> sinks, W
   out.push_back(std::move(left));
 }
 
+std::vector<PartLeft> parts_left_of(const Table& table, std::span<const std::string> sinks) {
+  std::vector<PartLeft> left;
+  for (const auto& part : table.parts) {
+    left.push_back(PartLeft{part->delivered_to, part->up_to, sinks_of(part->lanes, sinks)});
+  }
+  return left;
+}
+
+std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes) {
+  return new_part(key, key, lanes);
+}
+
 void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
   std::ranges::sort(tables, {}, &ScanTable::qualified_name);
   backfill.tables.clear();
@@ -123,11 +129,11 @@ void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
   backfill.planned = true;
 }
 
-std::vector<std::unique_ptr<Part>> parts_from(
+std::vector<std::shared_ptr<Part>> parts_from(
     const std::vector<PartLeft>& left, std::span<const std::string> sinks,
     const std::function<Result<std::vector<std::size_t>>(std::span<const ScanKey>)>& order,
     Result<void>& outcome) {
-  std::vector<std::unique_ptr<Part>> parts;
+  std::vector<std::shared_ptr<Part>> parts;
   std::map<std::optional<ScanKey>, std::map<std::optional<ScanKey>, std::uint64_t>> by_end;
   for (const PartLeft& part : left) {
     by_end[part.up_to][part.after] |= lanes_of(part.sinks, sinks);
@@ -164,9 +170,9 @@ std::vector<std::unique_ptr<Part>> parts_from(
   return parts;
 }
 
-std::vector<std::unique_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
+std::vector<std::shared_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
                                                  std::uint64_t lanes) {
-  std::vector<std::unique_ptr<Part>> parts;
+  std::vector<std::shared_ptr<Part>> parts;
   std::optional<ScanKey> after;
   for (const ScanKey& cut : cuts) {
     parts.push_back(new_part(after, cut, lanes));

@@ -68,8 +68,16 @@ struct Table {
   SchemaPtr schema;
   std::function<ScanKey(std::span<const Value>)> key_of;
   std::uint64_t rows_delivered = 0;
-  // Stable addresses: workers hold on to a part while it is busy.
-  std::vector<std::unique_ptr<Part>> parts;
+  // Workers hold on to a part while it is busy; one that is no longer here is of no use to them.
+  std::vector<std::shared_ptr<Part>> parts;
+};
+
+// A row that moved to another key without all of its values, of a table whose keys cannot be told
+// yet; see brings_values_along().
+struct MovedRow {
+  std::uint64_t table_id = 0;
+  std::vector<Value> cells;
+  Arena arena{std::size_t{1} << 10};
 };
 
 struct Backfill {
@@ -82,6 +90,9 @@ struct Backfill {
   // Every row was handed out, in this position at the latest.
   bool done = false;
   std::optional<Position> done_at;
+  // Every sink has all of it, and the store is being told.
+  bool ending = false;
+  std::deque<MovedRow> moved;
   int failures = 0;
   MonotonicTime retry_at{};
   std::optional<Error> last_error;
@@ -100,18 +111,24 @@ std::vector<std::string> sinks_of(std::uint64_t lanes, std::span<const std::stri
 // What is left of a backfill now, for the token: one entry, or one per sink before it is planned.
 void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out);
 
+// The row with this key alone.
+std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes);
+
+// What is left of a table that is being read, as parts_from() takes it.
+std::vector<PartLeft> parts_left_of(const Table& table, std::span<const std::string> sinks);
+
 // Sets the tables' states from what each sink has left.
 void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables);
 
 // The parts of a table from what is left of it. Sinks that stand at different places of one range
 // share what lies behind the furthest; `order` sorts keys as the table does.
-std::vector<std::unique_ptr<Part>> parts_from(
+std::vector<std::shared_ptr<Part>> parts_from(
     const std::vector<PartLeft>& left, std::span<const std::string> sinks,
     const std::function<Result<std::vector<std::size_t>>(std::span<const ScanKey>)>& order,
     Result<void>& outcome);
 
 // One part per piece between the cuts.
-std::vector<std::unique_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
+std::vector<std::shared_ptr<Part>> parts_between(const std::vector<ScanKey>& cuts,
                                                  std::uint64_t lanes);
 
 }  // namespace rowtide

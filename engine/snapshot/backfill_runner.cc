@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -138,7 +139,15 @@ void BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
                                  std::vector<std::string> empty_sinks) {
   for (const WorkLeft& work : left) {
     for (const BackfillLeft& entry : work) {
-      if (find(entry.id) == nullptr) {
+      if (Backfill* known = find(entry.id); known != nullptr) {
+        for (const std::string& sink : entry.sinks) {
+          auto& sinks = known->record.sinks;
+          if (!has_ended(known->record.state) && std::ranges::find(sinks, sink) == sinks.end()) {
+            sinks.push_back(sink);
+            unsaved_.push_back(known->record);
+          }
+        }
+      } else {
         BackfillRecord record;
         record.id = entry.id;
         record.spec = entry.spec;
@@ -178,6 +187,8 @@ void BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>&
   backfill.busy = false;
   backfill.done = false;
   backfill.done_at.reset();
+  backfill.ending = false;
+  backfill.moved.clear();
   backfill.left_by_sink.clear();
   backfill.rows_delivered = 0;
   backfill.rows_before_run = 0;
@@ -204,6 +215,7 @@ void BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>&
     backfill.left_by_sink.push_back(std::move(mine));
   }
   if (std::ranges::all_of(backfill.left_by_sink, &BackfillLeft::done)) {
+    backfill.done = true;
     settle_done(backfill);
   }
 }
@@ -226,6 +238,7 @@ void BackfillRunner::drop_chunks(Backfill& backfill, Part& part) {
     ++backfill.chunks_discarded;
   }
   part.chunks.clear();
+  changed_.notify_all();
   part.read_to = part.delivered_to;
   part.read_whole = false;
 }
@@ -252,15 +265,15 @@ void BackfillRunner::stored(const std::map<std::string, LaneState>& lanes) {
 }
 
 void BackfillRunner::settle_done(Backfill& backfill) {
-  BackfillRecord& record = backfill.record;
+  if (std::exchange(backfill.ending, true)) {
+    return;
+  }
+  BackfillRecord record = backfill.record;
   record.state = BackfillState::kFinished;
   record.ended_at_us = runtime_.clock.wall_us();
   record.rows_delivered = backfill.rows_before_run + backfill.rows_delivered;
-  runtime_.log.info("backfill {} finished: {} rows", record.id, record.rows_delivered);
-  unsaved_.push_back(record);
+  unsaved_.push_back(std::move(record));
   changed_.notify_all();
-  note_due_ = true;
-  refresh_flags();
 }
 
 Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
@@ -352,6 +365,7 @@ Result<void> BackfillRunner::act(std::string_view id, BackfillControl::Action ac
     backfill->record = std::move(record);
     backfill->last_error.reset();
     backfill->failures = 0;
+    backfill->retry_at = {};
     if (action != BackfillControl::Action::kResume) {
       drop_chunks(*backfill);
       backfill->running_since.reset();

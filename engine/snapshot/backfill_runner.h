@@ -81,7 +81,7 @@ class BackfillRunner {
   Result<std::string> add(const BackfillSpec& spec);
   Result<void> act(std::string_view id, BackfillControl::Action action);
   std::vector<BackfillStatus> status() const;
-  // True when an initial backfill was wanted and is finished, and nothing else runs.
+  // True once the stream has started and no backfill is left.
   bool finished() const;
 
  private:
@@ -104,7 +104,8 @@ class BackfillRunner {
   Backfill& add_backfill(BackfillRecord record);
   // Without mutex_: a store that hangs must not keep status from answering.
   Result<void> put_record(const BackfillRecord& record);
-  // Writes what changed on the side; losing it costs nothing that the tokens do not say.
+  // Writes what changed on the side. A backfill ends only with its record: until then the tokens
+  // say that it is done, so that a crash in between reads nothing again.
   void save_records(std::unique_lock<std::mutex>& lock);
   void drop_chunks(Backfill& backfill);
   void drop_chunks(Backfill& backfill, Part& part);
@@ -113,7 +114,9 @@ class BackfillRunner {
   void fill_slice(Backfill& backfill, Table& table, Part& part, Slice& slice);
   BatchPtr hand_out(Slice slice, std::string_view source_token, BatchBuilder& builder);
   // Rows of a table that have to be read wherever they are now.
-  void note_moved(const Batch& batch, const Backfill& backfill, Table& table);
+  void note_moved(const Batch& batch, Backfill& backfill);
+  // The table has another shape than its chunks: it goes on from where it is with the new one.
+  void reshape(Backfill& backfill, Table& table);
   bool over_rate();
   void settle_done(Backfill& backfill);
   WorkLeft work_left() const;

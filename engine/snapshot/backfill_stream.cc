@@ -40,30 +40,45 @@ void BackfillRunner::observe(const Batch& batch) {
           }
         }
       }
-      if (table->state == Table::State::kReady && table->key_of) {
-        note_moved(batch, *backfill, *table);
-      }
+    }
+    if (!has_ended(backfill->record.state) && !backfill->done) {
+      note_moved(batch, *backfill);
     }
   }
 }
 
-void BackfillRunner::note_moved(const Batch& batch, const Backfill& backfill, Table& table) {
-  const auto ours = [&](const SchemaPtr& schema) {
-    return schema->table_id == table.scan.table_id && *schema == *table.schema;
-  };
-  if (std::ranges::none_of(batch.schemas(), ours)) {
-    return;
-  }
+void BackfillRunner::note_moved(const Batch& batch, Backfill& backfill) {
   for (const Event& event : batch.events()) {
-    if (event.schema != nullptr && event.schema->table_id == table.scan.table_id &&
-        brings_values_along(event)) {
-      const ScanKey key = table.key_of(event.after);
-      auto part = std::make_unique<Part>();
-      part->delivered_to = part->read_to = part->up_to = key;
-      part->lanes = lanes_of(backfill.record.sinks, sinks_);
-      part->limit_rows = settings_.chunk_rows;
-      table.parts.push_back(std::move(part));
-      note_due_ = true;
+    if (event.op != Op::kUpdate || !brings_values_along(event)) {
+      continue;
+    }
+    const auto id = event.schema->table_id;
+    const auto found = std::ranges::find_if(
+        backfill.tables, [&](const auto& table) { return table->scan.table_id == id; });
+    Table* table = found == backfill.tables.end() ? nullptr : found->get();
+    const bool known = !backfill.planned || table != nullptr;
+    const bool whole = table != nullptr && (table->state == Table::State::kUntouched ||
+                                            table->state == Table::State::kDone);
+    if (!known || whole) {
+      continue;
+    }
+    if (table != nullptr && table->state == Table::State::kReady) {
+      if (!table->key_of) {
+        continue;
+      }
+      if (*event.schema == *table->schema) {
+        const auto lanes = lanes_of(backfill.record.sinks, sinks_);
+        table->parts.push_back(single_row_part(table->key_of(event.after), lanes));
+        table->parts.back()->limit_rows = settings_.chunk_rows;
+        note_due_ = true;
+        continue;
+      }
+    }
+    MovedRow& moved = backfill.moved.emplace_back();
+    moved.table_id = id;
+    for (const Value& cell : event.after) {
+      moved.cells.push_back(
+          cell.has_bytes() ? Value::bytes_of(cell.kind(), moved.arena.copy(cell.bytes())) : cell);
     }
   }
 }
@@ -154,7 +169,8 @@ std::pair<Table*, Part*> BackfillRunner::ready_part(Backfill& backfill, const Po
       Chunk& chunk = *part->chunks.front();
       if (chunk.window.is_void()) {
         // Smaller, in case that too much changed while it was read.
-        part->limit_rows = std::max(part->limit_rows / 2, kSmallestChunkRows);
+        part->limit_rows =
+            std::min(part->limit_rows, std::max(part->limit_rows / 2, kSmallestChunkRows));
         drop_chunks(backfill, *part);
         changed_.notify_all();
         continue;

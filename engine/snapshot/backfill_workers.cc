@@ -28,8 +28,9 @@ struct BackfillRunner::Job {
   std::shared_ptr<Backfill> backfill;
   // Point into the backfill, as long as the generation is the same.
   Table* table = nullptr;
-  Part* part = nullptr;
+  std::shared_ptr<Part> part;
   std::shared_ptr<Chunk> chunk;
+  SchemaPtr schema;  // that the chunk is expected to have
   std::string request_id;
   ChunkRequest request;
 };
@@ -76,6 +77,9 @@ bool BackfillRunner::next_job(Job& job) {
       }
       std::size_t unread = 0;
       for (const auto& table : backfill->tables) {
+        if (table->state == Table::State::kDone) {
+          continue;
+        }
         job.table = table.get();
         const bool room = buffered_bytes_ < settings_.buffer_bytes;
         for (const auto& part : table->parts) {
@@ -88,13 +92,14 @@ bool BackfillRunner::next_job(Job& job) {
           }
           part->busy = true;
           job.kind = Job::Kind::kRead;
-          job.part = part.get();
+          job.part = part;
           job.request_id = backfill->record.id;
           job.request.table = table->scan;
           job.request.filter = backfill->record.spec.filter;
           job.request.after = part->read_to;
           job.request.up_to = part->up_to;
           job.request.limit_rows = part->limit_rows;
+          job.schema = table->schema;
           job.chunk = std::make_shared<Chunk>(table->schema);
           job.chunk->immediate = table->scan.method == ScanMethod::kWhole;
           part->chunks.push_back(job.chunk);
@@ -119,14 +124,28 @@ bool BackfillRunner::next_job(Job& job) {
 
 void BackfillRunner::save_records(std::unique_lock<std::mutex>& lock) {
   while (!unsaved_.empty()) {
-    const BackfillRecord record = std::move(unsaved_.front());
+    const BackfillRecord record = unsaved_.front();
     unsaved_.erase(unsaved_.begin());
+    const Backfill* before = find(record.id);
+    const bool ends = has_ended(record.state);
+    // An operator's word in between counts more.
+    if (before == nullptr || (!ends && before->record.state != record.state)) {
+      continue;
+    }
     lock.unlock();
     const auto put = put_record(record);
     lock.lock();
     if (!put) {
       runtime_.log.error(put.error());
+      unsaved_.push_back(record);
       return;
+    }
+    Backfill* backfill = find(record.id);
+    if (ends && backfill != nullptr && backfill->ending) {
+      runtime_.log.info("backfill {} finished: {} rows", record.id, record.rows_delivered);
+      backfill->record = record;
+      note_due_ = true;
+      refresh_flags();
     }
   }
 }
@@ -197,6 +216,16 @@ void BackfillRunner::prepare(ChunkReader& reader, Job& job) {
   table.parts = std::move(parts);
   table.schema = std::move(plan->schema);
   table.key_of = std::move(plan->key_of);
+  std::erase_if(job.backfill->moved, [&](const MovedRow& moved) {
+    if (moved.table_id != scan.table_id) {
+      return false;
+    }
+    if (table.key_of && moved.cells.size() == table.schema->columns.size()) {
+      table.parts.push_back(single_row_part(table.key_of(moved.cells), lanes));
+      table.parts.back()->limit_rows = settings_.chunk_rows;
+    }
+    return true;
+  });
   table.state = Table::State::kReady;
   table.busy = false;
   job.backfill->failures = 0;
@@ -231,6 +260,10 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
       next = std::move(slice.next);
       break;
     }
+    const auto& shapes = slice.rows->schemas();
+    if (!job.chunk->dropped && !shapes.empty() && !(*shapes.front() == *job.schema)) {
+      reshape(*job.backfill, *job.table);
+    }
     if (job.chunk->dropped) {
       continue;
     }
@@ -239,6 +272,10 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
     job.chunk->slices.push_back(std::move(slice));
     job.chunk->buffered_bytes += bytes;
     buffered_bytes_ += bytes;
+  }
+  if (next == job.request.up_to) {
+    // A range that begins where it ends would mean the row that lies there.
+    next.reset();
   }
   ROWTIDE_TRY_ASSIGN(const Position high, reader.finish_chunk());
   runtime_.failpoints.hit(Failpoint::kBackfillChunkRead);
@@ -264,6 +301,22 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
   }
   changed_.notify_all();
   return {};
+}
+
+void BackfillRunner::reshape(Backfill& backfill, Table& table) {
+  if (table.state != Table::State::kReady) {
+    return;
+  }
+  for (const auto& part : table.parts) {
+    drop_chunks(backfill, *part);
+  }
+  table.left = parts_left_of(table, sinks_);
+  table.parts.clear();
+  table.announced = false;
+  table.state = Table::State::kBegun;
+  runtime_.log.info("backfill {}: table {} has changed its shape", backfill.record.id,
+                    table.scan.qualified_name());
+  changed_.notify_all();
 }
 
 void BackfillRunner::failed(Job& job, const Error& error) {
@@ -296,16 +349,22 @@ void BackfillRunner::failed(Job& job, const Error& error) {
     for (const auto& part : job.table->parts) {
       drop_chunks(backfill, *part);
     }
+    job.table->parts.clear();
     job.table->state = Table::State::kDone;
     note_due_ = true;
+    refresh_flags();
+    changed_.notify_all();
     return;
   }
   const bool told = backfill.last_error && backfill.last_error->message == error.message;
   backfill.last_error = error;
-  if (error.disposition != Disposition::kRetry) {
+  if (error.disposition != Disposition::kRetry &&
+      backfill.record.state == BackfillState::kWaiting) {
     backfill.record.state = BackfillState::kFailed;
     unsaved_.push_back(backfill.record);
     drop_chunks(backfill);
+    refresh_flags();
+    changed_.notify_all();
   }
   if (!told) {
     Error shown = error;

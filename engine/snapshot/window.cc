@@ -115,6 +115,10 @@ void Window::take(const Event& event) {
   }
   std::vector<Value> cells(event.after.begin(), event.after.end());
   for (const auto column : schema_->key_columns) {
+    if (!cells[column].is_known() && event.before.empty()) {
+      void_ = true;
+      return;
+    }
     cells[column] = key_cell(event, column);
   }
   auto key = key_of(cells);

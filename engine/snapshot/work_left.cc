@@ -11,6 +11,11 @@ using Json = nlohmann::json;
 
 constexpr char kSeparator = '#';
 
+Error unknown_form() {
+  return operator_error(Code::kData, "a stored position names backfills in an unknown form",
+                        "It was written by another version or edited: see rowtide offsets show");
+}
+
 Json spec_json(const BackfillSpec& spec) {
   Json json = {{"tables", spec.tables}};
   if (!spec.filter.where.empty()) {
@@ -128,13 +133,15 @@ Result<WorkLeft> parse_work_left(std::string_view suffix) {
     return work;
   }
   try {
-    for (const Json& entry : Json::parse(suffix.substr(1))) {
+    if (suffix.front() != kSeparator) {
+      return fail(unknown_form());
+    }
+    const Json json = Json::parse(suffix.substr(1));
+    for (const Json& entry : json.get_ref<const Json::array_t&>()) {
       work.push_back(backfill_of(entry));
     }
   } catch (const Json::exception&) {
-    return fail(operator_error(Code::kData, "a stored position names backfills in an unknown form",
-                               "It was written by another version or edited: see rowtide offsets "
-                               "show"));
+    return fail(unknown_form());
   }
   return work;
 }

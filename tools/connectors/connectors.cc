@@ -17,6 +17,7 @@
 #include "sources/postgres/captured_tables.h"
 #include "sources/postgres/postgres_source.h"
 #include "sources/postgres/preflight.h"
+#include "sources/postgres/scan_catalog.h"
 #include "sources/postgres/starter_config.h"
 #endif
 
@@ -76,6 +77,21 @@ struct AbsentConfig final : config::ConnectorConfig {
 }
 
 #ifdef ROWTIDE_WITH_POSTGRES
+// How a backfill would read the table.
+Finding scan_finding(const ScanTable& table) {
+  Finding finding;
+  finding.subject = "table " + table.qualified_name();
+  finding.message =
+      fmt::format("a backfill reads it by {}: {}", to_string(table.method), table.reason);
+  if (table.method == ScanMethod::kWhole) {
+    finding.severity = Finding::Severity::kWarning;
+    finding.message += "; a restart in its middle begins anew and repeats rows in a history";
+    finding.fix =
+        "Give it a primary key, or a unique index on NOT NULL columns as REPLICA IDENTITY";
+  }
+  return finding;
+}
+
 SourceCheck check_postgres(const config::ConnectorConfig& config, const std::string& pipeline) {
   const auto& source = dynamic_cast<const postgres::PostgresSourceConfig&>(config);
   postgres::ConnectOptions options;
@@ -96,6 +112,15 @@ SourceCheck check_postgres(const config::ConnectorConfig& config, const std::str
   } else {
     check.findings.push_back(
         {Finding::Severity::kError, "tables", tables.error().message, tables.error().remedy});
+  }
+  const auto names = postgres::effective_names(source, pipeline);
+  postgres::TypeCatalog types;
+  // Empty before the publication was made, as it is before the first start.
+  if (auto scans =
+          postgres::load_scan_tables(connection->get(), source, names.publication, {}, types)) {
+    for (const ScanTable& table : *scans) {
+      check.findings.push_back(scan_finding(table));
+    }
   }
   return check;
 }
