@@ -49,17 +49,22 @@ std::vector<std::string> sinks_of(std::uint64_t lanes, std::span<const std::stri
   return names;
 }
 
+BackfillLeft all_left(const BackfillRecord& record) {
+  BackfillLeft left;
+  left.id = record.id;
+  left.spec = record.spec;
+  left.initial = record.initial;
+  left.sinks = record.sinks;
+  left.created_at_us = record.created_at_us;
+  return left;
+}
+
 void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out) {
   if (!backfill.planned && !backfill.done) {
     out.insert(out.end(), backfill.left_by_sink.begin(), backfill.left_by_sink.end());
     return;
   }
-  BackfillLeft left;
-  left.id = backfill.record.id;
-  left.spec = backfill.record.spec;
-  left.initial = backfill.record.initial;
-  left.sinks = backfill.record.sinks;
-  left.created_at_us = backfill.record.created_at_us;
+  BackfillLeft left = all_left(backfill.record);
   left.rows_delivered = backfill.rows_before_run + backfill.rows_delivered;
   left.done = backfill.done;
   left.untouched_from.reset();

@@ -108,6 +108,9 @@ struct Backfill {
 std::uint64_t lanes_of(std::span<const std::string> sinks, std::span<const std::string> all);
 std::vector<std::string> sinks_of(std::uint64_t lanes, std::span<const std::string> all);
 
+// All of a backfill, for every sink that it is for.
+BackfillLeft all_left(const BackfillRecord& record);
+
 // What is left of a backfill now, for the token: one entry, or one per sink before it is planned.
 void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out);
 

@@ -200,11 +200,7 @@ void BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>&
     if (std::ranges::find(targets, sinks_[i]) == targets.end()) {
       continue;
     }
-    BackfillLeft mine;
-    mine.id = backfill.record.id;
-    mine.spec = backfill.record.spec;
-    mine.initial = backfill.record.initial;
-    mine.created_at_us = backfill.record.created_at_us;
+    BackfillLeft mine = all_left(backfill.record);
     for (const BackfillLeft& entry : left[i]) {
       if (entry.id == mine.id && std::ranges::find(entry.sinks, sinks_[i]) != entry.sinks.end()) {
         mine = entry;
@@ -291,12 +287,8 @@ Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
     const std::scoped_lock lock(mutex_);
     Backfill& backfill = add_backfill(record);
     for (const std::string& sink : sinks_) {
-      BackfillLeft mine;
-      mine.id = record.id;
-      mine.spec = spec;
-      mine.created_at_us = record.created_at_us;
-      mine.sinks = {sink};
-      backfill.left_by_sink.push_back(std::move(mine));
+      backfill.left_by_sink.push_back(all_left(record));
+      backfill.left_by_sink.back().sinks = {sink};
     }
     note_due_ = true;
     refresh_flags();

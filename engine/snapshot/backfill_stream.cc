@@ -70,7 +70,9 @@ void BackfillRunner::note_moved(const Batch& batch, Backfill& backfill) {
         const auto lanes = lanes_of(backfill.record.sinks, sinks_);
         table->parts.push_back(single_row_part(table->key_of(event.after), lanes));
         table->parts.back()->limit_rows = settings_.chunk_rows;
+        // Also of one that is paused: the token has to say it before a crash can forget it.
         note_due_ = true;
+        refresh_flags();
         continue;
       }
     }
