@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/batch/batch.h"
 #include "engine/config/nearest.h"
 #include "engine/config/node.h"
 #include "engine/config/object_spec.h"
@@ -188,6 +189,11 @@ Result<void> read_named_list(const Node& node, std::string_view noun, ReadItem r
 Result<void> read_sinks(const Node& node, const Known& known, std::vector<SinkConfig>& out) {
   ROWTIDE_TRY(
       read_named_list(node, "sink", [&](const Node& item) { return read_sink(item, known); }, out));
+  if (out.size() > kMaxLanes) {
+    return fail(node.error(
+        fmt::format("a pipeline has at most {} sinks, and here are {}", kMaxLanes, out.size()),
+        "Divide them over two pipelines"));
+  }
   if (std::ranges::none_of(out, &SinkConfig::required)) {
     return fail(node.error("no sink is required, so the source would never wait for any",
                            "Remove required: false from at least one sink"));

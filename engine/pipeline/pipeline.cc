@@ -156,6 +156,11 @@ bool Pipeline::drained(const Run& run) const {
   return std::ranges::all_of(run.lanes, [](const auto& lane) { return lane->finished(); });
 }
 
+Error Pipeline::not_running() const {
+  return operator_error(Code::kConflict, fmt::format("pipeline {} is not running", settings_.name),
+                        fmt::format("Run rowtide restart {}", settings_.name));
+}
+
 Result<void> Pipeline::act(ControlPlane::Action action) {
   const std::scoped_lock control(control_mutex_);
   const std::shared_ptr<Run> run = current_run();
@@ -163,9 +168,7 @@ Result<void> Pipeline::act(ControlPlane::Action action) {
     case ControlPlane::Action::kPause:
     case ControlPlane::Action::kResume:
       if (run == nullptr) {
-        return fail(operator_error(Code::kConflict,
-                                   fmt::format("pipeline {} is not running", settings_.name),
-                                   fmt::format("Run rowtide restart {}", settings_.name)));
+        return fail(not_running());
       }
       if (action == ControlPlane::Action::kResume && run->reader->state() == RunState::kStopped) {
         stop_locked(std::chrono::seconds(5));

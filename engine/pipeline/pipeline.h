@@ -98,6 +98,7 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
     std::unique_ptr<Reader> reader;
   };
 
+  Error not_running() const;
   Result<void> start_locked();
   void stop_locked(std::chrono::milliseconds drain_for);
   // Null while stopped. Whoever holds it may use the run after the pipeline let it go.

@@ -150,9 +150,7 @@ Result<void> Pipeline::query(std::string_view sink, std::string_view sql, QueryO
 Result<std::string> Pipeline::start_backfill(const BackfillSpec& spec) {
   const std::shared_ptr<Run> run = current_run();
   if (run == nullptr) {
-    return fail(operator_error(Code::kConflict,
-                               fmt::format("pipeline {} is not running", settings_.name),
-                               fmt::format("Run rowtide restart {}", settings_.name)));
+    return fail(not_running());
   }
   return run->backfills->add(spec);
 }

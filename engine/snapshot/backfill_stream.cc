@@ -1,8 +1,5 @@
 #include <algorithm>
 
-#include <fmt/format.h>
-
-#include "engine/base/assert.h"
 #include "engine/snapshot/backfill_runner.h"
 
 namespace rowtide {

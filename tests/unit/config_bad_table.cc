@@ -276,6 +276,13 @@ void add_meaning_cases(std::vector<BadConfig>& out) {
                  "6:43: pipelines[0].sinks[0].delivery: \"exactly-one\" is not one of "
                  "exactly_once, at_least_once",
                  "Did you mean \"exactly_once\"?"});
+  std::string crowd;
+  for (int i = 0; i < 65; ++i) {
+    crowd += (i == 0 ? "" : "\n") + ("      - {name: s" + std::to_string(i) + ", type: stdout}");
+  }
+  out.push_back({"SinksTooMany", sink(crowd),
+                 "6:7: pipelines[0].sinks: a pipeline has at most 64 sinks, and here are 65",
+                 "Divide them over two pipelines"});
   out.push_back({"SnapshotUnknown", pipeline("    snapshot: always"),
                  "4:15: pipelines[0].snapshot: \"always\" is not one of initial, never, only",
                  "Use one of: initial, never, only"});
