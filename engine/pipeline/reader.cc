@@ -10,6 +10,8 @@ namespace {
 constexpr std::chrono::milliseconds kPollInterval(200);
 // While rows of a backfill may become due, which no byte of the stream announces.
 constexpr std::chrono::milliseconds kBackfillPollInterval(1);
+// While they are due and wait for the lanes, which are done with what they have any moment.
+constexpr std::chrono::microseconds kBackfillRoomInterval(100);
 // Rows of a backfill join the stream while its lanes keep up: what waits in front of a change is
 // what the backfill adds to its latency.
 constexpr std::size_t kBackfillAheadBytes = std::size_t{512} << 10;
@@ -207,7 +209,10 @@ Result<void> Reader::step() {
 }
 
 Result<void> Reader::poll_once() {
-  const auto interval = backfills_.waiting() ? kBackfillPollInterval : kPollInterval;
+  std::chrono::microseconds interval = kPollInterval;
+  if (backfills_.waiting()) {
+    interval = backfills_held_ ? kBackfillRoomInterval : kBackfillPollInterval;
+  }
   const auto outcome = source_.poll(builder_, runtime_.clock.now() + interval);
   if (!outcome) {
     return fail(outcome.error());
@@ -231,6 +236,7 @@ void Reader::cut() {
 }
 
 void Reader::append_backfills() {
+  backfills_held_ = false;
   while (backfills_.waiting() && appended_ && builder_.empty() && !builder_.in_transaction()) {
     // Not in the middle of a transaction that is to be sent again, and not below what a lane was
     // given before the stream started over.
@@ -240,6 +246,7 @@ void Reader::append_backfills() {
     const bool room =
         log_.untaken_bytes() < kBackfillAheadBytes || now - backfilled_at_ > kBackfillPatience;
     if (known || !room || budget_.full()) {
+      backfills_held_ = !known;
       return;
     }
     BatchPtr slice =

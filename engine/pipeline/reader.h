@@ -100,6 +100,8 @@ class Reader {
   std::optional<ResumePoint> owed_from_;
   bool opened_ = false;
   MonotonicTime backfilled_at_{};
+  // Rows of a backfill may be due and wait until the lanes have taken what came before.
+  bool backfills_held_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

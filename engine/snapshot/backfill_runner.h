@@ -20,6 +20,7 @@
 #include "engine/base/runtime.h"
 #include "engine/batch/batch.h"
 #include "engine/snapshot/backfill_plan.h"
+#include "engine/snapshot/stream_pace.h"
 
 namespace rowtide {
 
@@ -93,6 +94,7 @@ class BackfillRunner {
   void prepare(ChunkReader& reader, Job& job);
   void read_chunk(ChunkReader& reader, Job& job);
   Result<void> read_rows(ChunkReader& reader, Job& job);
+  void rest(std::unique_lock<std::mutex>& lock, MonotonicTime worked_since);
   void failed(Job& job, const Error& error);
 
   Backfill* find(std::string_view id);
@@ -130,6 +132,7 @@ class BackfillRunner {
   StateStore& store_;
   const Connect connect_;
   const Runtime runtime_;
+  StreamPace pace_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -21,6 +21,9 @@ void BackfillRunner::observe(const Batch& batch) {
   if (!active_.load(std::memory_order_relaxed)) {
     return;
   }
+  if (const auto committed_at_us = batch.last_committed_at_us(); committed_at_us != 0) {
+    pace_.received(runtime_.clock.wall_us() - committed_at_us, runtime_.clock.now());
+  }
   const std::scoped_lock lock(mutex_);
   // What was read of another history of the server says nothing about this one.
   const bool other_history = timeline_ != 0 && batch.last_position().timeline != timeline_;

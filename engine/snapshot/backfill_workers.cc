@@ -9,6 +9,7 @@ namespace {
 constexpr auto kBarrierPatience = std::chrono::milliseconds(500);
 constexpr auto kFirstRetry = std::chrono::milliseconds(200);
 constexpr auto kLongestRetry = std::chrono::seconds(10);
+constexpr auto kLongestRest = std::chrono::milliseconds(50);
 constexpr auto kLookInterval = std::chrono::milliseconds(200);
 
 std::chrono::milliseconds pause_after(int failures) {
@@ -243,8 +244,10 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
   std::uint64_t rows = 0;
   std::optional<ScanKey> next;
   while (true) {
+    const auto read_since = runtime_.clock.now();
     ROWTIDE_TRY_ASSIGN(ChunkSlice slice, reader.read());
     std::unique_lock lock(mutex_);
+    rest(lock, read_since);
     if (stopping_ || job.generation != generation_) {
       return {};
     }
@@ -298,6 +301,18 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
   }
   changed_.notify_all();
   return {};
+}
+
+// Of the time since `worked_since` as much again as leaves the stream its share.
+void BackfillRunner::rest(std::unique_lock<std::mutex>& lock, MonotonicTime worked_since) {
+  const auto now = runtime_.clock.now();
+  const double share = pace_.share(now);
+  if (share < 1) {
+    const std::chrono::duration<double> worked = now - worked_since;
+    changed_.wait_for(
+        lock, std::min<std::chrono::duration<double>>(worked * (1 - share) / share, kLongestRest),
+        [&] { return stopping_; });
+  }
 }
 
 void BackfillRunner::reshape(Backfill& backfill, Table& table) {

@@ -22,6 +22,8 @@ constexpr std::size_t kShortReadBytes = 8192;
 // Of the receive buffer; the kernel doubles it.
 constexpr int kLoopbackWindowBytes = 48 * 1024;
 
+constexpr std::chrono::seconds kLongestWait(60);
+
 // Microseconds between 1970-01-01 and 2000-01-01, where the wire counts from.
 constexpr std::int64_t kWireEpochUs = 946'684'800'000'000;
 
@@ -248,11 +250,11 @@ Result<bool> ReplicationConnection::next(Frame& frame) {
 }
 
 Result<void> ReplicationConnection::wait(Deadline until) {
-  const auto left = until - clock_.now();
-  const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  const auto left = std::clamp<std::chrono::nanoseconds>(until - clock_.now(), {}, kLongestWait);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+  const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
   pollfd poll_for{PQsocket(connection_.get()), POLLIN, 0};
-  const int ready =
-      ::poll(&poll_for, 1, static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, 60'000)));
+  const int ready = ::ppoll(&poll_for, 1, &timeout, nullptr);
   if (ready < 0 && errno != EINTR) {
     return fail(retry_error(
         Code::kConnection, fmt::format("waiting for the server failed: {}", std::strerror(errno))));
