@@ -37,6 +37,10 @@ std::string backfill_prefix(std::string_view pipeline) {
   return prefix('b', pipeline);
 }
 
+std::string captured_key(std::string_view pipeline) {
+  return prefix('t', pipeline);
+}
+
 std::string backfill_key(std::string_view pipeline, std::string_view id) {
   auto key = backfill_prefix(pipeline);
   put_name(key, id);

@@ -16,6 +16,7 @@ std::string lane_key(std::string_view pipeline, std::string_view sink);
 std::string schema_key(std::string_view pipeline, std::uint64_t table_id);
 
 std::string backfill_key(std::string_view pipeline, std::string_view id);
+std::string captured_key(std::string_view pipeline);
 
 // What every lane key, schema key and backfill key of a pipeline begin with.
 std::string lane_prefix(std::string_view pipeline);

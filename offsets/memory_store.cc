@@ -27,6 +27,12 @@ Result<void> MemoryStore::commit(std::span<const Commit> commits) {
     for (const auto& schema : commit.schemas) {
       state.schemas.insert_or_assign(schema->table_id, *schema);
     }
+    for (const auto& [id, record] : commit.backfills) {
+      state.backfills.insert_or_assign(id, record);
+    }
+    if (commit.captured) {
+      state.captured = commit.captured;
+    }
   }
   return {};
 }

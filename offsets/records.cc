@@ -192,4 +192,26 @@ Result<std::string> decode_backfill(std::string_view key, std::string_view recor
   return std::string(body);
 }
 
+std::string encode_captured(std::string_view key, std::span<const std::string> patterns) {
+  std::string body;
+  put_u32(body, static_cast<std::uint32_t>(patterns.size()));
+  for (const std::string& pattern : patterns) {
+    put_text(body, pattern);
+  }
+  return seal(key, RecordType::kCaptured, body);
+}
+
+Result<std::vector<std::string>> decode_captured(std::string_view key, std::string_view record) {
+  ROWTIDE_TRY_ASSIGN(const auto body, open_record(key, RecordType::kCaptured, record));
+  Cursor in(body);
+  std::vector<std::string> patterns;
+  const auto count = in.u32_be();
+  // A count that lies ends with the bytes, before it can ask for memory.
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    patterns.emplace_back(in.take(in.u32_be()));
+  }
+  ROWTIDE_TRY(expect_end(in));
+  return patterns;
+}
+
 }  // namespace rowtide

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/api/state_store.h"
 #include "engine/base/error.h"
@@ -27,7 +29,8 @@ enum class RecordType : std::uint8_t {
   kEpoch = 2,
   kLane = 3,
   kSchema = 4,
-  kBackfill = 5
+  kBackfill = 5,
+  kCaptured = 6
 };
 
 std::string encode_format(std::string_view key, std::uint32_t format);
@@ -50,6 +53,10 @@ Result<SchemaRecord> decode_schema_record(std::string_view key, std::string_view
 // A backfill's record, whose form is its owner's.
 std::string encode_backfill(std::string_view key, std::string_view text);
 Result<std::string> decode_backfill(std::string_view key, std::string_view record);
+
+// The patterns of the tables that a pipeline captures: u32 count, then each as text.
+std::string encode_captured(std::string_view key, std::span<const std::string> patterns);
+Result<std::vector<std::string>> decode_captured(std::string_view key, std::string_view record);
 
 // Completes a record from its type and body; the encoders' last step, public for the fuzzer.
 std::string seal(std::string_view key, RecordType type, std::string_view body);

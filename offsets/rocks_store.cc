@@ -190,6 +190,7 @@ Result<PipelineState> RocksStore::load(std::string_view pipeline) {
   ROWTIDE_TRY(load_lanes(pipeline, state));
   ROWTIDE_TRY(load_schemas(pipeline, state));
   ROWTIDE_TRY(load_backfills(pipeline, state));
+  ROWTIDE_TRY(load_captured(pipeline, state));
   return state;
 }
 
@@ -256,6 +257,20 @@ Result<void> RocksStore::load_backfills(std::string_view pipeline, PipelineState
   if (!at->status().ok()) {
     return fail(store_error(at->status(), "read it", path_));
   }
+  return {};
+}
+
+Result<void> RocksStore::load_captured(std::string_view pipeline, PipelineState& state) {
+  const auto key = captured_key(pipeline);
+  ROWTIDE_TRY_ASSIGN(const auto record, get(key));
+  if (!record) {
+    return {};
+  }
+  auto captured = decode_captured(key, *record);
+  if (!captured) {
+    return fail(in_pipeline(std::move(captured).error(), pipeline));
+  }
+  state.captured = *std::move(captured);
   return {};
 }
 
@@ -327,6 +342,15 @@ Result<void> RocksStore::commit(std::span<const Commit> commits) {
       batch.Put(key, encode_lane(key, lane)).PermitUncheckedError();
     }
     put_new_schemas(commit, batch, added);
+    for (const auto& [id, record] : commit.backfills) {
+      ROWTIDE_TRY(check_name(id));
+      const auto key = backfill_key(commit.pipeline, id);
+      batch.Put(key, encode_backfill(key, record)).PermitUncheckedError();
+    }
+    if (commit.captured) {
+      const auto key = captured_key(commit.pipeline);
+      batch.Put(key, encode_captured(key, *commit.captured)).PermitUncheckedError();
+    }
   }
   if (batch.Count() > 0) {
     ROWTIDE_TRY(write(batch));

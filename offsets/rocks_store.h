@@ -65,6 +65,7 @@ class RocksStore final : public StateStore, public SpillStore {
   Result<void> write(rocksdb::WriteBatch& batch);
   Result<void> load_lanes(std::string_view pipeline, PipelineState& state);
   Result<void> load_backfills(std::string_view pipeline, PipelineState& state);
+  Result<void> load_captured(std::string_view pipeline, PipelineState& state);
   Result<void> load_schemas(std::string_view pipeline, PipelineState& state);
   Error in_pipeline(Error error, std::string_view pipeline) const;
 

@@ -16,7 +16,13 @@ struct BackfillSpec {
   // Patterns of qualified names, as in the source's `tables`; empty = every captured table.
   std::vector<std::string> tables;
   ScanFilter filter;
+  // Mirrors get a copy that is filled beside the table in use and takes its place at the end, so
+  // that rows which only they hold are gone. Without a filter only.
+  bool replace = false;
 };
+
+// The prefix of the messages by which the stream says what a backfill does.
+inline constexpr std::string_view kBackfillEventPrefix = "rowtide.backfill";
 
 // A backfill waits for its turn or for the stream, runs, was paused by an operator, and ends as
 // finished, cancelled, or failed (which needs the operator; resume tries again).

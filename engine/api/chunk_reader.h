@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/clock.h"
@@ -42,6 +43,8 @@ struct ScanTable {
   // Why this method, for people: "the key follows the rows (correlation 1.00)".
   std::string reason;
   double estimated_rows = 0;
+  // Schema and name of each partitioned table above it: patterns may mean it by these, too.
+  std::vector<std::pair<std::string, std::string>> above = {};
 
   std::string qualified_name() const { return schema + "." + table; }
 };
@@ -91,7 +94,7 @@ struct ChunkSlice {
 // after the last row, returns a position at or above the commit of everything that snapshot saw.
 // The caller watches the stream from before open_chunk() up to that position.
 //
-// Thread: one worker of a backfill. Lifecycle: tables, plan at any time between chunks;
+// Thread: one worker of a backfill. Lifecycle: tables, plan, load at any time between chunks;
 // open_chunk -> read until the slice without rows -> finish_chunk. Any error ends the chunk; the
 // next call connects again.
 class ChunkReader {
@@ -105,6 +108,9 @@ class ChunkReader {
   // Code::kNotFound when the table is gone.
   virtual Result<ScanPlan> plan(const ScanTable& table, const ScanFilter& filter,
                                 std::size_t parts) = 0;
+  // How many sessions of others the server that tables are read on is working for right now; what
+  // belongs to Rowtide does not count.
+  virtual Result<std::uint64_t> load() = 0;
   // The indexes of `keys` in scan order.
   virtual Result<std::vector<std::size_t>> order(const ScanTable& table,
                                                  std::span<const ScanKey> keys) = 0;

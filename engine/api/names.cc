@@ -1,6 +1,7 @@
 #include "engine/api/backfill.h"
 #include "engine/api/control.h"
 #include "engine/api/format.h"
+#include "engine/api/reload.h"
 #include "engine/api/sink.h"
 #include "engine/api/source.h"
 #include "engine/api/state_store.h"
@@ -65,6 +66,20 @@ std::string_view to_string(BackfillState state) noexcept {
       return "failed";
   }
   return "failed";
+}
+
+std::string_view to_string(ReloadAction action) noexcept {
+  switch (action) {
+    case ReloadAction::kUnchanged:
+      return "unchanged";
+    case ReloadAction::kRestarted:
+      return "restarted";
+    case ReloadAction::kStarted:
+      return "started";
+    case ReloadAction::kStopped:
+      return "stopped";
+  }
+  return "stopped";
 }
 
 bool has_ended(BackfillState state) noexcept {

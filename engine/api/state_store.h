@@ -35,6 +35,9 @@ struct PipelineState {
   std::map<std::uint64_t, TableSchema> schemas;
   // Records of backfills by id, in the form of whoever put them.
   std::map<std::string, std::string> backfills;
+  // Patterns of the tables that the pipeline captures; nullopt = never noted, as by a version that
+  // did not note it.
+  std::optional<std::vector<std::string>> captured;
 };
 
 // What one pipeline wants to have stored, all of it or nothing.
@@ -42,12 +45,15 @@ struct Commit {
   std::string pipeline;
   std::map<std::string, LaneState> lanes;
   std::vector<SchemaPtr> schemas;
+  // As in PipelineState: records to put, and patterns that take the place of those noted before.
+  std::map<std::string, std::string> backfills = {};
+  std::optional<std::vector<std::string>> captured = std::nullopt;
 };
 
 // Positions and schemas of every pipeline of the daemon.
 //
-// Thread: commit from the committer only; the rest from any thread. A store belongs to one process:
-// opening it twice fails with Code::kLocked.
+// Thread safe; lanes and schemas are committed by the committer only. A store belongs to one
+// process: opening it twice fails with Code::kLocked.
 class StateStore {
  public:
   virtual ~StateStore() = default;

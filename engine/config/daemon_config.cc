@@ -231,6 +231,13 @@ void describe_backfill(ObjectSpec& spec, BackfillConfig& backfill) {
                   "Rows that were read and wait for their place in the stream, in all");
   keys.integer("rows_per_second", backfill.rows_per_second, 0, 1'000'000'000,
                "Limit on the rows of backfills, to spare the source and the sinks; 0 = none");
+  keys.integer("max_load", backfill.max_load, 0, 1'000'000,
+               "No chunk is begun while more sessions than this are active on the server that is "
+               "read (client backends of any database in state active, Rowtide's own left out); "
+               "0 = however many there are");
+  keys.boolean("events", backfill.events,
+               "Say in the stream where backfills, tables and chunks begin and end, for sinks that "
+               "carry messages");
   std::string schema = keys.json_schema();
   spec.custom(
       "backfill", std::move(schema),
@@ -297,6 +304,7 @@ void describe_pipeline(ObjectSpec& spec, PipelineConfig& pipeline, const Known& 
 Result<PipelineConfig> read_pipeline(const Node& node, const Known& known) {
   PipelineConfig pipeline;
   pipeline.where = node.where();
+  pipeline.content = Secret(node.content());
   ObjectSpec spec;
   describe_pipeline(spec, pipeline, known, SchemaTexts{});
   ROWTIDE_TRY(spec.read(node));
@@ -369,6 +377,20 @@ void describe_daemon(ObjectSpec& spec, DaemonConfig& config, const Known& known,
       .required();
 }
 
+// Keys in lists are not among them.
+void note_places(const Node& node, const std::string& above,
+                 std::map<std::string, std::string, std::less<>>& places) {
+  if (node.kind() != Node::Kind::kMap) {
+    return;
+  }
+  for (const auto& [key, value] : node.entries()) {
+    places.emplace(above + key, value.where());
+    if (above.empty()) {
+      note_places(value, key + ".", places);
+    }
+  }
+}
+
 std::string list_schema(std::string_view item) {
   return fmt::format(R"({{"type":"array","minItems":1,"items":{}}})", item);
 }
@@ -384,6 +406,7 @@ Result<DaemonConfig> load_config_text(std::string_view text, const std::string& 
   ObjectSpec spec;
   describe_daemon(spec, config, known, SchemaTexts{});
   ROWTIDE_TRY(spec.read(root));
+  note_places(root, "", config.places);
   return config;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,6 +45,8 @@ struct BackfillConfig {
   std::int64_t chunk_rows = 50'000;
   std::uint64_t buffer_bytes = std::uint64_t{32} << 20;
   std::int64_t rows_per_second = 0;  // 0 = no limit
+  std::int64_t max_load = 0;         // 0 = no limit
+  bool events = true;
 };
 
 struct SinkConfig {
@@ -67,6 +70,7 @@ struct PipelineConfig {
   BackfillConfig backfill;
   std::vector<SinkConfig> sinks;  // at least one, and at least one of them required
   std::string where;
+  Secret content;  // Node::content(): the same in two files = the same pipeline
 };
 
 // A whole configuration file, checked as far as one file can be checked without connecting.
@@ -76,11 +80,13 @@ struct DaemonConfig {
   std::uint64_t memory_limit_bytes = std::uint64_t{256} << 20;
   LogConfig log;
   std::vector<PipelineConfig> pipelines;  // at least one
+  // "FILE:LINE:COLUMN: PATH" of each key at the top and one level below, such as "admin.listen".
+  std::map<std::string, std::string, std::less<>> places;
 };
 
 // Reads `path`. The connectors that the file may name are given by the caller, which alone knows
 // them all. The first fault is returned as Code::kConfig with "FILE:LINE:COLUMN: PATH: ..." and the
-// remedy. Substitutes ${env:...} and ${file:...}, so it runs before other threads start.
+// remedy. Substitutes ${env:...} and ${file:...}: no other thread may change the environment.
 Result<DaemonConfig> load_config_file(const std::string& path,
                                       std::span<const ConnectorSchema> sources,
                                       std::span<const ConnectorSchema> sinks);

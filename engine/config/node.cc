@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/config/node_data.h"
 
@@ -103,6 +104,34 @@ int Node::line() const {
 
 int Node::column() const {
   return (data_ ? *data_ : empty_data()).place.column;
+}
+
+std::string Node::content() const {
+  // Lengths keep what stands side by side apart.
+  const auto sized = [](std::string_view part) { return fmt::format("{}:{}", part.size(), part); };
+  switch (kind()) {
+    case Kind::kNull:
+      return "~";
+    case Kind::kScalar:
+      // With quotes or without: where that matters one of the two is refused.
+      return "=" + sized(text());
+    case Kind::kList: {
+      std::string all = "[";
+      for (const Node& item : items()) {
+        all += item.content();
+      }
+      return all + "]";
+    }
+    case Kind::kMap: {
+      std::vector<std::string> sorted;
+      for (const auto& [key, value] : entries()) {
+        sorted.push_back(sized(key) + value.content());
+      }
+      std::ranges::sort(sorted);
+      return fmt::format("{{{}}}", fmt::join(sorted, ""));
+    }
+  }
+  return {};
 }
 
 std::string Node::where() const {

@@ -39,6 +39,10 @@ class Node {
   // "FILE:LINE:COLUMN: PATH", for what is found out later than reading.
   std::string where() const;
 
+  // All that the file says here, in one form: equal for two nodes with the same keys and values,
+  // whatever their order and layout. Holds what was substituted, so it is as secret as that.
+  std::string content() const;
+
   // Code::kConfig with "FILE:LINE:COLUMN: PATH: <what>" and the remedy.
   Error error(std::string what, std::string remedy) const;
   // The same at the place of the key that holds this value, for faults of the key itself.

@@ -19,6 +19,7 @@ constexpr std::size_t kMaxQueryBytes = std::size_t{16} << 20;
 
 constexpr std::string_view kPipelines = "/api/v1/pipelines/";
 constexpr std::string_view kBackfills = "/api/v1/backfills";
+constexpr std::string_view kReload = "/api/v1/reload";
 
 // Reads the members of a JSON object that may all only be text.
 class TextMembers {
@@ -196,8 +197,19 @@ AdminReply global_resource(const AdminRequest& request, ControlPlane& control) {
   return json_reply(200, status_json(control.status()));
 }
 
+Result<AdminReply> reload(const AdminRequest& request, ConfigControl& config) {
+  if (!request.is_post()) {
+    return wrong_method(request, "POST");
+  }
+  ROWTIDE_TRY_ASSIGN(const auto report, config.reload());
+  return json_reply(200, reload_json(report));
+}
+
 Result<AdminReply> route(const AdminRequest& request, ControlPlane& control,
-                         BackfillControl& backfills) {
+                         BackfillControl& backfills, ConfigControl& config) {
+  if (request.path == kReload) {
+    return reload(request, config);
+  }
   if (request.path == kBackfills) {
     return list_backfills(request, control, backfills);
   }
@@ -233,8 +245,9 @@ Result<PipelineStatus> find_pipeline(std::string_view name, const ControlPlane& 
       known.empty() ? "The daemon runs no pipelines" : "Known pipelines: " + known));
 }
 
-AdminReply answer(const AdminRequest& request, ControlPlane& control, BackfillControl& backfills) {
-  auto reply = route(request, control, backfills);
+AdminReply answer(const AdminRequest& request, ControlPlane& control, BackfillControl& backfills,
+                  ConfigControl& config) {
+  auto reply = route(request, control, backfills, config);
   return reply ? std::move(*reply) : problem(reply.error());
 }
 

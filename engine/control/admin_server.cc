@@ -207,12 +207,14 @@ void send(const AdminReply& reply, httplib::Response& response) {
 
 struct AdminServer::Impl {
   Impl(AdminListener listener, Secret secret, ControlPlane& plane,
-       BackfillControl& backfill_control, const Clock& time, Log logger)
+       BackfillControl& backfill_control, ConfigControl& config_control, const Clock& time,
+       Log logger)
       : address(listener.address),
         local_only(listener.local_only),
         token(std::move(secret)),
         control(plane),
         backfills(backfill_control),
+        config(config_control),
         clock(time),
         log(std::move(logger)),
         text(address.to_text()),
@@ -233,6 +235,7 @@ struct AdminServer::Impl {
   const Secret token;
   ControlPlane& control;
   BackfillControl& backfills;
+  ConfigControl& config;
   const Clock& clock;
   const Log log;
   const std::string text;
@@ -291,7 +294,7 @@ std::optional<AdminReply> AdminServer::Impl::refuse(const httplib::Request& requ
 void AdminServer::Impl::handle(const httplib::Request& request, httplib::Response& response) {
   const AdminReply reply = answer(
       {request.method, request.path, request.body, {request.params.begin(), request.params.end()}},
-      control, backfills);
+      control, backfills, config);
   if (reply.tail_pipeline.empty()) {
     send(reply, response);
   } else {
@@ -422,7 +425,8 @@ void AdminServer::Impl::stop() {
 Result<std::unique_ptr<AdminServer>> AdminServer::start(std::string_view listen, Secret token,
                                                         ControlPlane& control,
                                                         BackfillControl& backfills,
-                                                        const Clock& clock, Log log) {
+                                                        ConfigControl& config, const Clock& clock,
+                                                        Log log) {
   ROWTIDE_TRY_ASSIGN(const auto address, parse_admin_address(listen));
   ROWTIDE_TRY_ASSIGN(const auto listener, open_admin_listener(address));
   if (!listener.local_only && token.empty()) {
@@ -431,8 +435,8 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(std::string_view listen,
         Code::kConfig, "the admin API on " + address.to_text() + " is open to other machines",
         "Set admin.token, or listen on 127.0.0.1 or a unix socket"));
   }
-  auto impl =
-      std::make_unique<Impl>(listener, std::move(token), control, backfills, clock, std::move(log));
+  auto impl = std::make_unique<Impl>(listener, std::move(token), control, backfills, config, clock,
+                                     std::move(log));
   impl->install_routes();
   impl->serve();
   impl->log.info("the admin API listens on {}", impl->text);

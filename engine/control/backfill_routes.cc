@@ -45,7 +45,7 @@ Result<std::optional<std::string>> wanted_pipeline(const AdminRequest& request) 
 }
 
 Result<void> check_members(const nlohmann::json& body) {
-  static const std::vector<std::string> kKnown{"tables", "where", "columns"};
+  static const std::vector<std::string> kKnown{"tables", "where", "columns", "replace"};
   for (const auto& [key, value] : body.items()) {
     if (std::ranges::find(kKnown, key) == kKnown.end()) {
       return bad_request("member " + in_quotes(key) + " is not known",
@@ -96,6 +96,17 @@ Result<std::string> where_text(const nlohmann::json& body) {
   return found->get<std::string>();
 }
 
+Result<bool> replace_flag(const nlohmann::json& body) {
+  const auto found = body.find("replace");
+  if (found == body.end()) {
+    return false;
+  }
+  if (!found->is_boolean()) {
+    return bad_request("member 'replace' is neither true nor false", "Send one of the two");
+  }
+  return found->get<bool>();
+}
+
 Result<BackfillSpec> parse_spec(std::string_view text) {
   const auto body = nlohmann::json::parse(text, nullptr, false);
   if (!body.is_object()) {
@@ -112,6 +123,11 @@ Result<BackfillSpec> parse_spec(std::string_view text) {
   if (body.contains("columns")) {
     ROWTIDE_TRY_ASSIGN(spec.filter.columns,
                        text_list(body, "columns", "Name columns, or leave it out for all of them"));
+  }
+  ROWTIDE_TRY_ASSIGN(spec.replace, replace_flag(body));
+  if (spec.replace && (!spec.filter.where.empty() || !spec.filter.columns.empty())) {
+    return bad_request("'replace' goes with neither 'where' nor 'columns'",
+                       "A table is replaced by all of its rows: leave them out, or 'replace'");
   }
   return spec;
 }

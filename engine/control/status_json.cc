@@ -100,6 +100,7 @@ Json spec_json(const BackfillSpec& spec) {
   return Json{
       {"tables", spec.tables},
       {"where", spec.filter.where.empty() ? Json(nullptr) : Json(spec.filter.where)},
+      {"replace", spec.replace},
       {"columns", spec.filter.columns},
   };
 }
@@ -178,6 +179,18 @@ Json status_json(std::span<const PipelineStatus> pipelines) {
   Json list = Json::array();
   for (const auto& pipeline : pipelines) {
     list.push_back(pipeline_json(pipeline));
+  }
+  return Json{{"pipelines", std::move(list)}};
+}
+
+Json reload_json(const ReloadReport& report) {
+  Json list = Json::array();
+  for (const auto& pipeline : report.pipelines) {
+    list.push_back(Json{{"name", pipeline.name},
+                        {"action", std::string(to_string(pipeline.action))},
+                        {"backfilled_tables", pipeline.backfilled_tables},
+                        {"note", pipeline.note.empty() ? Json(nullptr) : Json(pipeline.note)},
+                        {"error", error_or_null(pipeline.error)}});
   }
   return Json{{"pipelines", std::move(list)}};
 }

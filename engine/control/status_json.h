@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/api/control.h"
+#include "engine/api/reload.h"
 
 namespace rowtide {
 
@@ -25,6 +26,9 @@ Json pipeline_json(const PipelineStatus& status);
 
 // {"pipelines":[..]}
 Json status_json(std::span<const PipelineStatus> pipelines);
+
+// {"pipelines":[{"name","action","backfilled_tables","note","error"}]}; no note is null.
+Json reload_json(const ReloadReport& report);
 
 // The text of `json` without line breaks. Bytes that are no UTF-8 become U+FFFD, so that a name
 // from a foreign server can never make an answer fail.

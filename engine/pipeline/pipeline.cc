@@ -32,12 +32,13 @@ Pipeline::~Pipeline() {
   stop(std::chrono::milliseconds(0));
 }
 
-Result<void> Pipeline::start() {
+Result<void> Pipeline::start(bool paused) {
   const std::scoped_lock control(control_mutex_);
-  return start_locked();
+  return start_locked(paused);
 }
 
-Result<void> Pipeline::start_locked() {
+Result<void> Pipeline::start_locked(bool paused) {
+  ROWTIDE_TRY(check_in_place());
   auto started = [&]() -> Result<void> {
     ROWTIDE_TRY_ASSIGN(const Epoch epoch,
                        store_.begin_epoch(settings_.name, this_opening(runtime_.clock)));
@@ -80,6 +81,7 @@ Result<void> Pipeline::start_locked() {
     ROWTIDE_TRY(run->backfills->start(state));
     run->reader = std::make_unique<Reader>(*run->source, run->log, run->budget, settings_.batch,
                                            settings_.retry, host, *run->backfills, runtime_);
+    run->reader->set_paused(paused);
     {
       const std::scoped_lock lock(run_mutex_);
       run_ = run;
@@ -111,6 +113,15 @@ std::shared_ptr<Pipeline::Run> Pipeline::current_run() const {
 void Pipeline::stop(std::chrono::milliseconds drain_for) {
   const std::scoped_lock control(control_mutex_);
   stop_locked(drain_for);
+}
+
+bool Pipeline::retire(std::chrono::milliseconds drain_for) {
+  const std::scoped_lock control(control_mutex_);
+  retired_.store(true);
+  const std::shared_ptr<Run> run = current_run();
+  const bool paused = run != nullptr && run->reader->paused();
+  stop_locked(drain_for);
+  return paused;
 }
 
 void Pipeline::stop_locked(std::chrono::milliseconds drain_for) {
@@ -154,6 +165,16 @@ void Pipeline::stop_locked(std::chrono::milliseconds drain_for) {
 
 bool Pipeline::drained(const Run& run) const {
   return std::ranges::all_of(run.lanes, [](const auto& lane) { return lane->finished(); });
+}
+
+Result<void> Pipeline::check_in_place() const {
+  if (!retired_.load()) {
+    return {};
+  }
+  return fail(operator_error(
+      Code::kConflict,
+      fmt::format("pipeline {} is being replaced by a new configuration", settings_.name),
+      "Try again once the reload is over"));
 }
 
 Error Pipeline::not_running() const {

@@ -67,11 +67,15 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   Pipeline& operator=(const Pipeline&) = delete;
 
   // Loads the state, steps the epoch, builds the connectors and starts the threads. An error leaves
-  // the pipeline stopped with that error in its status.
-  Result<void> start();
+  // the pipeline stopped with that error in its status. `paused`: reads nothing until resumed.
+  Result<void> start(bool paused = false);
   // Stops reading and lets the lanes deliver what was read, at most for `drain_for`; then commits,
   // acknowledges and closes everything.
   void stop(std::chrono::milliseconds drain_for);
+  // Stops for good: another pipeline of this name, or none, takes its place. True when it was
+  // paused, which the one that follows goes on with.
+  bool retire(std::chrono::milliseconds drain_for);
+  bool retired() const noexcept { return retired_.load(); }
   Result<void> act(ControlPlane::Action action);
 
   const std::string& name() const noexcept { return settings_.name; }
@@ -99,7 +103,9 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   };
 
   Error not_running() const;
-  Result<void> start_locked();
+  // Whether something may still be done with it that lasts.
+  Result<void> check_in_place() const;
+  Result<void> start_locked(bool paused = false);
   void stop_locked(std::chrono::milliseconds drain_for);
   // Null while stopped. Whoever holds it may use the run after the pipeline let it go.
   std::shared_ptr<Run> current_run() const;
@@ -148,6 +154,7 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
   std::deque<std::pair<Position, SchemaPtr>> unstored_schemas_;  // guarded by mutex_
   std::vector<std::weak_ptr<Tap>> taps_;                         // guarded by mutex_
   std::atomic<bool> has_taps_{false};
+  std::atomic<bool> retired_{false};
 };
 
 }  // namespace rowtide

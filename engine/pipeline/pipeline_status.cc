@@ -77,6 +77,7 @@ Result<std::vector<ControlPlane::Offset>> Pipeline::offsets() const {
 
 Result<void> Pipeline::set_offset(std::string_view sink, const ResumePoint& point) {
   const std::scoped_lock control(control_mutex_);
+  ROWTIDE_TRY(check_in_place());
   {
     const std::scoped_lock lock(run_mutex_);
     if (run_ != nullptr && run_->reader->state() != RunState::kPaused &&

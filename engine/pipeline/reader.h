@@ -62,7 +62,9 @@ class Reader {
   void end_stream();
   // After stop_reading: acknowledges a last time and closes.
   void finish();
+  // Before start, too.
   void set_paused(bool paused);
+  bool paused() const noexcept { return paused_.load(); }
   // The stream must start over; wait_for_start says where.
   void request_restart();
 

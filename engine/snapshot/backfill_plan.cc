@@ -19,11 +19,16 @@ std::shared_ptr<Part> new_part(std::optional<ScanKey> after, std::optional<ScanK
   return part;
 }
 
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 TableLeft table_left(const Table& table, std::span<const std::string> sinks) {
   TableLeft left;
   left.name = table.scan.qualified_name();
   left.rows_delivered = table.rows_delivered;
   left.parts = table.state == Table::State::kReady ? parts_left_of(table, sinks) : table.left;
+  left.told = table.told;
   return left;
 }
 
@@ -54,8 +59,10 @@ BackfillLeft all_left(const BackfillRecord& record) {
   left.id = record.id;
   left.spec = record.spec;
   left.initial = record.initial;
+  left.captured_before = record.captured_before;
   left.sinks = record.sinks;
   left.created_at_us = record.created_at_us;
+  left.told.unstarted = record.sinks;
   return left;
 }
 
@@ -67,6 +74,7 @@ void append_left(const Backfill& backfill, std::span<const std::string> sinks, W
   BackfillLeft left = all_left(backfill.record);
   left.rows_delivered = backfill.rows_before_run + backfill.rows_delivered;
   left.done = backfill.done;
+  left.told = backfill.told;
   left.untouched_from.reset();
   for (const auto& table : backfill.tables) {
     if (table->state == Table::State::kUntouched) {
@@ -92,8 +100,39 @@ std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes) {
   return new_part(key, key, lanes);
 }
 
+std::vector<std::string> unfinished(const std::vector<std::string>& sinks, const Told& told) {
+  std::vector<std::string> names;
+  std::ranges::copy_if(sinks, std::back_inserter(names),
+                       [&](const std::string& sink) { return !holds(told.finished, sink); });
+  return names;
+}
+
+std::vector<std::string> begun_and_unfinished(const std::vector<std::string>& sinks,
+                                              const Told& told) {
+  auto names = unfinished(sinks, told);
+  std::erase_if(names, [&](const std::string& sink) { return holds(told.unstarted, sink); });
+  return names;
+}
+
+void adopt_told(Backfill& backfill) {
+  backfill.told = {};
+  for (const BackfillLeft& left : backfill.left_by_sink) {
+    for (const std::string& sink : left.sinks) {
+      if (left.done || holds(left.told.finished, sink)) {
+        backfill.told.finished.push_back(sink);
+      } else if (holds(left.told.unstarted, sink)) {
+        backfill.told.unstarted.push_back(sink);
+      }
+    }
+  }
+}
+
 void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
   std::ranges::sort(tables, {}, &ScanTable::qualified_name);
+  std::vector<std::string> sinks;
+  for (const BackfillLeft& left : backfill.left_by_sink) {
+    sinks.insert(sinks.end(), left.sinks.begin(), left.sinks.end());
+  }
   backfill.tables.clear();
   for (auto& scan : tables) {
     auto table = std::make_unique<Table>();
@@ -104,10 +143,17 @@ void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
       for (const std::string& sink : left.sinks) {
         auto parts = parts_left(left, name, sink);
         if (!parts) {
+          table->told.unstarted.push_back(sink);
           table->left.push_back(PartLeft{std::nullopt, std::nullopt, {sink}});
           continue;
         }
         untouched = false;
+        const auto told = std::ranges::find(left.tables, name, &TableLeft::name);
+        if (left.done || told == left.tables.end() || holds(told->told.finished, sink)) {
+          table->told.finished.push_back(sink);
+        } else if (holds(told->told.unstarted, sink)) {
+          table->told.unstarted.push_back(sink);
+        }
         std::ranges::move(*parts, std::back_inserter(table->left));
       }
       if (const auto begun = std::ranges::find(left.tables, name, &TableLeft::name);
@@ -119,6 +165,10 @@ void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
       table->left.clear();
     } else {
       table->state = table->left.empty() ? Table::State::kDone : Table::State::kBegun;
+      if (table->left.empty() && !begun_and_unfinished(sinks, table->told).empty()) {
+        table->state = Table::State::kReady;
+        table->announced = true;
+      }
     }
     backfill.tables.push_back(std::move(table));
   }

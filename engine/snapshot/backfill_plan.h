@@ -29,6 +29,7 @@ struct Chunk {
   std::size_t buffered_bytes = 0;
   // It is of no use any more; its reader may not have noticed yet.
   bool dropped = false;
+  std::uint64_t rows_delivered = 0;
   // The reader has given its snapshot back; what follows is known from here on.
   bool read = false;
   // Rows may be handed out when the stream stands here; a chunk without a window: at once.
@@ -57,7 +58,7 @@ struct Table {
   enum class State : std::uint8_t {
     kUntouched,
     kBegun,  // was begun in an earlier run: `left` says what remains
-    kReady,  // `parts` are being read
+    kReady,  // `parts` are being read; without any, only its end is still to be told
     kDone,
   };
   ScanTable scan;
@@ -68,6 +69,8 @@ struct Table {
   SchemaPtr schema;
   std::function<ScanKey(std::span<const Value>)> key_of;
   std::uint64_t rows_delivered = 0;
+  Told told;
+  std::optional<MonotonicTime> started_at;
   // Workers hold on to a part while it is busy; one that is no longer here is of no use to them.
   std::vector<std::shared_ptr<Part>> parts;
 };
@@ -87,6 +90,7 @@ struct Backfill {
   bool planned = false;
   bool busy = false;  // a worker looks its tables up
   std::vector<std::unique_ptr<Table>> tables;
+  Told told;
   // Every row was handed out, in this position at the latest.
   bool done = false;
   std::optional<Position> done_at;
@@ -119,6 +123,14 @@ std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes);
 
 // What is left of a table that is being read, as parts_from() takes it.
 std::vector<PartLeft> parts_left_of(const Table& table, std::span<const std::string> sinks);
+
+// The sinks that have something of a backfill still to get; of those that know that it began.
+std::vector<std::string> unfinished(const std::vector<std::string>& sinks, const Told& told);
+std::vector<std::string> begun_and_unfinished(const std::vector<std::string>& sinks,
+                                              const Told& told);
+
+// Sets what the sinks were told from what each has left.
+void adopt_told(Backfill& backfill);
 
 // Sets the tables' states from what each sink has left.
 void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables);

@@ -27,16 +27,20 @@ BackfillState state_of(std::string_view name) {
 std::string encode_record(const BackfillRecord& record) {
   const auto state =
       record.state == BackfillState::kRunning ? BackfillState::kWaiting : record.state;
-  const Json json = {{"id", record.id},
-                     {"tables", record.spec.tables},
-                     {"where", record.spec.filter.where},
-                     {"columns", record.spec.filter.columns},
-                     {"initial", record.initial},
-                     {"sinks", record.sinks},
-                     {"state", to_string(state)},
-                     {"created_at_us", record.created_at_us},
-                     {"ended_at_us", record.ended_at_us},
-                     {"rows_delivered", record.rows_delivered}};
+  Json json = {{"id", record.id},
+               {"tables", record.spec.tables},
+               {"where", record.spec.filter.where},
+               {"columns", record.spec.filter.columns},
+               {"replace", record.spec.replace},
+               {"initial", record.initial},
+               {"sinks", record.sinks},
+               {"state", to_string(state)},
+               {"created_at_us", record.created_at_us},
+               {"ended_at_us", record.ended_at_us},
+               {"rows_delivered", record.rows_delivered}};
+  if (record.captured_before) {
+    json["captured_before"] = *record.captured_before;
+  }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -48,12 +52,16 @@ Result<BackfillRecord> decode_record(std::string_view text) {
     record.spec.tables = json.at("tables").get<std::vector<std::string>>();
     record.spec.filter.where = json.at("where").get<std::string>();
     record.spec.filter.columns = json.at("columns").get<std::vector<std::string>>();
+    record.spec.replace = json.value("replace", false);
     record.initial = json.at("initial").get<bool>();
     record.sinks = json.at("sinks").get<std::vector<std::string>>();
     record.state = state_of(json.at("state").get<std::string>());
     record.created_at_us = json.at("created_at_us").get<std::int64_t>();
     record.ended_at_us = json.at("ended_at_us").get<std::int64_t>();
     record.rows_delivered = json.at("rows_delivered").get<std::uint64_t>();
+    if (json.contains("captured_before")) {
+      record.captured_before = json["captured_before"].get<std::vector<std::string>>();
+    }
     return record;
   } catch (const Json::exception&) {
     return fail(operator_error(Code::kCorrupt, "the stored record of a backfill is malformed",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct BackfillRecord {
   BackfillSpec spec;
   // Made by `snapshot: initial`, for sinks that hold nothing yet.
   bool initial = false;
+  // Made because the configuration takes more tables than these patterns did: only what is captured
+  // beyond them is read, and `spec.tables` only says which tables these are, once they are known.
+  std::optional<std::vector<std::string>> captured_before = std::nullopt;
   // For which sinks.
   std::vector<std::string> sinks;
   // kWaiting and kRunning are both stored as kWaiting.

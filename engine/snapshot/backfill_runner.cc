@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/assert.h"
+#include "engine/snapshot/captured.h"
 
 namespace rowtide {
 namespace {
@@ -48,6 +49,7 @@ BackfillRunner::~BackfillRunner() {
 Result<void> BackfillRunner::start(const PipelineState& state) {
   {
     const std::scoped_lock lock(mutex_);
+    captured_ = state.captured;
     for (const auto& [id, text] : state.backfills) {
       ROWTIDE_TRY_ASSIGN(BackfillRecord record, decode_record(text));
       add_backfill(std::move(record));
@@ -110,9 +112,6 @@ void BackfillRunner::refresh_flags() {
 
 Result<void> BackfillRunner::restart(std::span<const std::optional<std::string>> tokens,
                                      BatchBuilder& builder) {
-  const std::scoped_lock lock(mutex_);
-  ++generation_;
-  opened_ = false;
   std::vector<WorkLeft> left(sinks_.size());
   std::vector<std::string> empty_sinks;
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
@@ -122,15 +121,104 @@ Result<void> BackfillRunner::restart(std::span<const std::optional<std::string>>
       empty_sinks.push_back(sinks_[i]);
     }
   }
+  ROWTIDE_TRY(note_captured(left, empty_sinks));
+  const std::scoped_lock lock(mutex_);
+  ++generation_;
+  opened_ = false;
   add_missing(left, std::move(empty_sinks));
   for (const auto& backfill : backfills_) {
     drop_chunks(*backfill);
     adopt_left(*backfill, left);
+    note_due_ = note_due_ ||
+                (backfill->record.state == BackfillState::kCancelled && has_to_tell(*backfill));
   }
   buffered_bytes_ = 0;
   builder.set_token_suffix(token_suffix(work_left()));
   builder.set_filling(filling());
   refresh_flags();
+  return {};
+}
+
+// The sinks that the tables came too late for. One that holds nothing yet gets them with all
+// others, unless its snapshot has been made before: that one leaves them out.
+std::vector<std::string> BackfillRunner::sinks_for_new(
+    const std::vector<WorkLeft>& left, const std::vector<std::string>& empty_sinks) const {
+  const auto names = [](const std::vector<std::string>& sinks, const std::string& sink) {
+    return std::ranges::find(sinks, sink) != sinks.end();
+  };
+  std::vector<std::string> sinks;
+  for (const std::string& sink : sinks_) {
+    const bool noted = std::ranges::any_of(backfills_, [&](const auto& backfill) {
+      const BackfillRecord& record = backfill->record;
+      return record.initial && !has_ended(record.state) && names(record.sinks, sink);
+    });
+    const bool told = std::ranges::any_of(left, [&](const WorkLeft& work) {
+      return std::ranges::any_of(work, [&](const BackfillLeft& entry) {
+        return entry.initial && !entry.done && names(entry.sinks, sink);
+      });
+    });
+    if (noted || told || !names(empty_sinks, sink)) {
+      sinks.push_back(sink);
+    }
+  }
+  return sinks;
+}
+
+Result<void> BackfillRunner::note_captured(const std::vector<WorkLeft>& left,
+                                           const std::vector<std::string>& empty_sinks) {
+  std::optional<BackfillRecord> record;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!settings_.captured || captured_ == settings_.captured) {
+      return {};
+    }
+    // Without a note the tables of now count as known: whoever wrote the store had captured them.
+    if (initial_ && captured_ && may_bring_tables(*captured_, *settings_.captured)) {
+      record.emplace();
+      record->sinks = sinks_for_new(left, empty_sinks);
+      record->spec.tables = new_patterns(*captured_, *settings_.captured);
+      record->captured_before = captured_;
+      record->created_at_us = runtime_.clock.wall_us();
+    }
+    if (record && record->sinks.empty()) {
+      record.reset();
+    }
+    if (record) {
+      record->id = fmt::format("{}-{}", pipeline_, ++last_number_);
+    }
+  }
+  Commit commit;
+  commit.pipeline = pipeline_;
+  commit.captured = settings_.captured;
+  if (record) {
+    commit.backfills.emplace(record->id, encode_record(*record));
+  }
+  ROWTIDE_TRY(store_.commit(std::span(&commit, 1)));
+  const std::scoped_lock lock(mutex_);
+  captured_ = settings_.captured;
+  if (record) {
+    runtime_.log.info("backfill {} started: what is new in the configuration, for {}", record->id,
+                      fmt::join(record->sinks, ", "));
+    add_backfill(std::move(*record));
+  }
+  return {};
+}
+
+Result<void> BackfillRunner::keep_new(const Backfill& backfill,
+                                      std::vector<ScanTable>& tables) const {
+  if (backfill.record.captured_before) {
+    ROWTIDE_TRY_ASSIGN(const auto before, TableFilter::parse(*backfill.record.captured_before));
+    std::erase_if(tables, [&](const ScanTable& table) { return takes(before, table); });
+  }
+  // What came into the configuration later has a backfill of its own.
+  bool later = false;
+  for (const auto& other : backfills_) {
+    if (later && other->record.captured_before) {
+      ROWTIDE_TRY_ASSIGN(const auto before, TableFilter::parse(*other->record.captured_before));
+      std::erase_if(tables, [&](const ScanTable& table) { return !takes(before, table); });
+    }
+    later = later || other.get() == &backfill;
+  }
   return {};
 }
 
@@ -152,6 +240,7 @@ void BackfillRunner::add_missing(const std::vector<WorkLeft>& left,
         record.id = entry.id;
         record.spec = entry.spec;
         record.initial = entry.initial;
+        record.captured_before = entry.captured_before;
         record.sinks = entry.sinks;
         record.created_at_us = entry.created_at_us;
         unsaved_.push_back(record);
@@ -192,25 +281,34 @@ void BackfillRunner::adopt_left(Backfill& backfill, const std::vector<WorkLeft>&
   backfill.left_by_sink.clear();
   backfill.rows_delivered = 0;
   backfill.rows_before_run = 0;
-  if (has_ended(backfill.record.state)) {
+  backfill.told.finished = backfill.record.sinks;
+  if (backfill.record.state == BackfillState::kFinished) {
     return;
   }
+  const bool cancelled = backfill.record.state == BackfillState::kCancelled;
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
     const auto& targets = backfill.record.sinks;
     if (std::ranges::find(targets, sinks_[i]) == targets.end()) {
       continue;
     }
     BackfillLeft mine = all_left(backfill.record);
+    bool noted = false;
     for (const BackfillLeft& entry : left[i]) {
       if (entry.id == mine.id && std::ranges::find(entry.sinks, sinks_[i]) != entry.sinks.end()) {
         mine = entry;
+        noted = true;
       }
+    }
+    // What was cancelled is left in a token only until its sink was told so.
+    if (cancelled && !noted) {
+      mine.done = true;
     }
     mine.sinks = {sinks_[i]};
     backfill.rows_before_run = std::max(backfill.rows_before_run, mine.rows_delivered);
     backfill.left_by_sink.push_back(std::move(mine));
   }
-  if (std::ranges::all_of(backfill.left_by_sink, &BackfillLeft::done)) {
+  adopt_told(backfill);
+  if (!cancelled && std::ranges::all_of(backfill.left_by_sink, &BackfillLeft::done)) {
     backfill.done = true;
     settle_done(backfill);
   }
@@ -290,6 +388,7 @@ Result<std::string> BackfillRunner::add(const BackfillSpec& spec) {
       backfill.left_by_sink.push_back(all_left(record));
       backfill.left_by_sink.back().sinks = {sink};
     }
+    adopt_told(backfill);
     note_due_ = true;
     refresh_flags();
     forgotten = forget_ended();
@@ -310,7 +409,8 @@ std::vector<std::string> BackfillRunner::forget_ended() {
   auto ended = static_cast<std::size_t>(std::ranges::count_if(
       backfills_, [](const auto& backfill) { return has_ended(backfill->record.state); }));
   std::erase_if(backfills_, [&](const auto& backfill) {
-    const bool forget = ended > kEndedKept && has_ended(backfill->record.state);
+    const bool forget =
+        ended > kEndedKept && has_ended(backfill->record.state) && !has_to_tell(*backfill);
     if (forget) {
       --ended;
       forgotten.push_back(backfill->record.id);
@@ -362,6 +462,9 @@ Result<void> BackfillRunner::act(std::string_view id, BackfillControl::Action ac
       drop_chunks(*backfill);
       backfill->running_since.reset();
     }
+    if (action == BackfillControl::Action::kCancel) {
+      runtime_.log.info("backfill {} cancelled: {} rows", id, backfill->record.rows_delivered);
+    }
     note_due_ = true;
     refresh_flags();
   }
@@ -396,6 +499,12 @@ BackfillStatus BackfillRunner::status_of(const Backfill& backfill) const {
     const std::chrono::duration<double> ran = runtime_.clock.now() - *backfill.running_since;
     status.rows_per_second =
         static_cast<double>(backfill.rows_delivered) / std::max(ran.count(), 1e-3);
+    if (is_held()) {
+      status.last_error = retry_error(
+          Code::kTimeout,
+          fmt::format("waits: {} active sessions, max_load is {}", *load_, settings_.max_load),
+          "It goes on once the server is less busy; see backfill.max_load");
+    }
   }
   for (const auto& table : backfill.tables) {
     BackfillTableStatus one;

@@ -19,6 +19,7 @@
 #include "engine/api/state_store.h"
 #include "engine/base/runtime.h"
 #include "engine/batch/batch.h"
+#include "engine/snapshot/backfill_event.h"
 #include "engine/snapshot/backfill_plan.h"
 #include "engine/snapshot/stream_pace.h"
 
@@ -32,6 +33,12 @@ struct BackfillSettings {
   std::size_t buffer_bytes = std::size_t{32} << 20;
   // 0 = as fast as it goes.
   std::uint64_t rows_per_second = 0;
+  // No chunk is begun while the source works for more sessions of others; 0 = no limit.
+  std::uint64_t max_load = 0;
+  // Says in the stream where backfills and tables begin and end; see backfill_event.h.
+  bool events = true;
+  // The patterns of the source's tables, to tell which are new; nullopt = the source has none.
+  std::optional<std::vector<std::string>> captured = std::nullopt;
 };
 
 // Runs the backfills of one pipeline, one after the other, beside its stream.
@@ -48,7 +55,8 @@ class BackfillRunner {
   using Connect = std::function<std::unique_ptr<ChunkReader>()>;
 
   // `sinks`: names in the order of the lanes, at most kMaxLanes. `initial`: sinks that hold nothing
-  // yet get a backfill of every table.
+  // yet get a backfill of every table, and the others one of the tables that came into the
+  // configuration since it was noted last.
   BackfillRunner(std::string pipeline, BackfillSettings settings, bool initial,
                  std::vector<std::string> sinks, StateStore& store, Connect connect,
                  Runtime runtime);
@@ -64,7 +72,8 @@ class BackfillRunner {
   // --- Reader thread.
 
   // The stream starts (again): everything that was read is forgotten and what is left is counted
-  // from the token that each lane stands at; nullopt = it stands nowhere yet.
+  // from the token that each lane stands at; nullopt = it stands nowhere yet. Notes what is
+  // captured before any of it can be delivered, which may take as long as the store.
   Result<void> restart(std::span<const std::optional<std::string>> tokens, BatchBuilder& builder);
   // From here on everything that changes is in the stream.
   void stream_opened();
@@ -94,8 +103,17 @@ class BackfillRunner {
   void prepare(ChunkReader& reader, Job& job);
   void read_chunk(ChunkReader& reader, Job& job);
   Result<void> read_rows(ChunkReader& reader, Job& job);
+  void measure_load(ChunkReader& reader, Job& job);
   void rest(std::unique_lock<std::mutex>& lock, MonotonicTime worked_since);
   void failed(Job& job, const Error& error);
+
+  // Stores what is captured from here on, and in the same write the backfill of what is new.
+  Result<void> note_captured(const std::vector<WorkLeft>& left,
+                             const std::vector<std::string>& empty_sinks);
+  std::vector<std::string> sinks_for_new(const std::vector<WorkLeft>& left,
+                                         const std::vector<std::string>& empty_sinks) const;
+  // Leaves out the tables that are not new to this backfill, or newer than it.
+  Result<void> keep_new(const Backfill& backfill, std::vector<ScanTable>& tables) const;
 
   Backfill* find(std::string_view id);
   std::shared_ptr<Backfill> current() const;
@@ -114,12 +132,23 @@ class BackfillRunner {
   // The part whose turn it is to hand rows out; nullptr when none can.
   std::pair<Table*, Part*> ready_part(Backfill& backfill, const Position& at);
   void fill_slice(Backfill& backfill, Table& table, Part& part, Slice& slice);
+  // What sinks have to be told before anything else, and what when nothing is left: sets `slice`.
+  bool tell_cancelled(Slice& slice);
+  bool tell_started(Backfill& backfill, Slice& slice);
+  bool tell_finished(Backfill& backfill, Slice& slice);
+  bool tell_of_table(Backfill& backfill, Table& table, Slice& slice);
+  void add_message(Slice& slice, const Backfill& backfill, BackfillEvent event, const Table* table,
+                   std::uint64_t rows) const;
+  bool has_to_tell(const Backfill& backfill) const;
   BatchPtr hand_out(Slice slice, std::string_view source_token, BatchBuilder& builder);
   // Rows of a table that have to be read wherever they are now.
   void note_moved(const Batch& batch, Backfill& backfill);
   // The table has another shape than its chunks: it goes on from where it is with the new one.
   void reshape(Backfill& backfill, Table& table);
   bool over_rate();
+  // With a limit on the load: whether it was measured just now, and what it holds back.
+  bool load_is_known() const;
+  bool is_held() const { return settings_.max_load > 0 && load_.value_or(0) > settings_.max_load; }
   void settle_done(Backfill& backfill);
   WorkLeft work_left() const;
   std::shared_ptr<const FillingTables> filling() const;
@@ -139,6 +168,8 @@ class BackfillRunner {
   // In the order in which they run; guarded by mutex_, as all below.
   std::vector<std::shared_ptr<Backfill>> backfills_;
   std::vector<BackfillRecord> unsaved_;
+  // As it is stored.
+  std::optional<std::vector<std::string>> captured_;
   std::uint64_t last_number_ = 0;
   // Steps with every restart: what a worker brings from an earlier one is of no use.
   std::uint64_t generation_ = 0;
@@ -148,6 +179,10 @@ class BackfillRunner {
   bool note_due_ = false;
   std::size_t buffered_bytes_ = 0;
   std::uint32_t timeline_ = 0;
+  // What the source said of its load the last time, and when.
+  std::optional<std::uint64_t> load_;
+  MonotonicTime load_at_{};
+  bool measuring_ = false;
   double allowance_rows_ = 0;
   MonotonicTime allowance_at_{};
   std::uint64_t turn_ = 0;

@@ -88,7 +88,8 @@ void BackfillRunner::note_moved(const Batch& batch, Backfill& backfill) {
 WorkLeft BackfillRunner::work_left() const {
   WorkLeft work;
   for (const auto& backfill : backfills_) {
-    if (!has_ended(backfill->record.state)) {
+    if (!has_ended(backfill->record.state) ||
+        (backfill->record.state == BackfillState::kCancelled && has_to_tell(*backfill))) {
       append_left(*backfill, sinks_, work);
     }
   }
@@ -133,10 +134,23 @@ BatchPtr BackfillRunner::next(const Position& at, std::string_view source_token,
   slice.behind = at;
   slice.committed_at_us = runtime_.clock.wall_us();
   slice.id = backfill != nullptr ? std::string_view(backfill->record.id) : "backfill";
+  if (tell_cancelled(slice)) {
+    return hand_out(std::move(slice), source_token, builder);
+  }
   if (backfill != nullptr && backfill->planned && !over_rate()) {
+    if (tell_started(*backfill, slice)) {
+      return hand_out(std::move(slice), source_token, builder);
+    }
     const auto [table, part] = ready_part(*backfill, at);
+    if (table != nullptr && part == nullptr && tell_of_table(*backfill, *table, slice)) {
+      return hand_out(std::move(slice), source_token, builder);
+    }
+    if (table == nullptr && tell_finished(*backfill, slice)) {
+      return hand_out(std::move(slice), source_token, builder);
+    }
     if (table != nullptr && !table->announced) {
       table->announced = true;
+      changed_.notify_all();
       slice.lanes = lanes_of(backfill->record.sinks, sinks_);
       slice.schema = table->schema;
       Event event;
@@ -161,7 +175,7 @@ std::pair<Table*, Part*> BackfillRunner::ready_part(Backfill& backfill, const Po
     if (table->state != Table::State::kReady) {
       continue;
     }
-    if (!table->announced) {
+    if (!table->announced || table->parts.empty()) {
       return {table.get(), nullptr};
     }
     for (const auto& part : table->parts) {
@@ -222,9 +236,13 @@ void BackfillRunner::fill_slice(Backfill& backfill, Table& table, Part& part, Sl
     part.delivered_to = std::move(rows.next);
     backfill.rows_delivered += slice.events.size();
     table.rows_delivered += slice.events.size();
+    chunk.rows_delivered += slice.events.size();
     allowance_rows_ -= static_cast<double>(slice.events.size());
   }
   if (chunk.slices.empty() && chunk.read) {
+    if (chunk.rows_delivered > 0) {
+      add_message(slice, backfill, BackfillEvent::kChunk, &table, table.rows_delivered);
+    }
     const bool ends = !chunk.next;
     if (!ends) {
       part.delivered_to = chunk.next;
@@ -232,11 +250,6 @@ void BackfillRunner::fill_slice(Backfill& backfill, Table& table, Part& part, Sl
     part.chunks.pop_front();
     if (ends) {
       std::erase_if(table.parts, [&](const auto& other) { return other.get() == &part; });
-    }
-    if (table.parts.empty()) {
-      table.state = Table::State::kDone;
-      runtime_.log.info("backfill {}: table {} finished, {} rows", backfill.record.id,
-                        table.scan.qualified_name(), table.rows_delivered);
     }
   }
   changed_.notify_all();
@@ -251,7 +264,8 @@ BatchPtr BackfillRunner::hand_out(Slice slice, std::string_view source_token,
         backfill->planned && std::ranges::all_of(backfill->tables, [](const auto& t) {
           return t->state == Table::State::kDone;
         });
-    backfill->done = backfill->done || (emptied && !has_ended(backfill->record.state));
+    backfill->done = backfill->done ||
+                     (emptied && !has_ended(backfill->record.state) && !has_to_tell(*backfill));
   }
   slice.token_suffix = token_suffix(work_left());
   BatchPtr batch = builder.take_slice(std::move(slice), source_token);

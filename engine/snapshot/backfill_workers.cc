@@ -11,6 +11,8 @@ constexpr auto kFirstRetry = std::chrono::milliseconds(200);
 constexpr auto kLongestRetry = std::chrono::seconds(10);
 constexpr auto kLongestRest = std::chrono::milliseconds(50);
 constexpr auto kLookInterval = std::chrono::milliseconds(200);
+// How long a measured load counts.
+constexpr auto kLoadInterval = std::chrono::seconds(1);
 
 std::chrono::milliseconds pause_after(int failures) {
   const auto doubled = kFirstRetry * (1 << std::min(failures, 6));
@@ -20,7 +22,7 @@ std::chrono::milliseconds pause_after(int failures) {
 }  // namespace
 
 struct BackfillRunner::Job {
-  enum class Kind : std::uint8_t { kPlan, kPrepare, kRead };
+  enum class Kind : std::uint8_t { kPlan, kPrepare, kMeasure, kRead };
   Kind kind = Kind::kPlan;
   std::uint64_t generation = 0;
   std::shared_ptr<Backfill> backfill;
@@ -46,6 +48,9 @@ void BackfillRunner::work() {
         break;
       case Job::Kind::kPrepare:
         prepare(*reader, job);
+        break;
+      case Job::Kind::kMeasure:
+        measure_load(*reader, job);
         break;
       case Job::Kind::kRead:
         read_chunk(*reader, job);
@@ -80,12 +85,26 @@ bool BackfillRunner::next_job(Job& job) {
         }
         job.table = table.get();
         const bool room = buffered_bytes_ < settings_.buffer_bytes;
+        // A copy has no change from before it was begun: none may make a row of a chunk outdated.
+        const bool told = !backfill->record.spec.replace || table->announced;
         for (const auto& part : table->parts) {
           if (part->busy || part->read_whole) {
             continue;
           }
           ++unread;
-          if (!room || now < part->retry_at || table->state != Table::State::kReady) {
+          if (!room || !told || now < part->retry_at || table->state != Table::State::kReady) {
+            continue;
+          }
+          if (!load_is_known()) {
+            if (measuring_) {
+              continue;
+            }
+            measuring_ = true;
+            job.table = nullptr;
+            job.kind = Job::Kind::kMeasure;
+            return true;
+          }
+          if (is_held()) {
             continue;
           }
           part->busy = true;
@@ -140,7 +159,10 @@ void BackfillRunner::save_records(std::unique_lock<std::mutex>& lock) {
     }
     Backfill* backfill = find(record.id);
     if (ends && backfill != nullptr && backfill->ending) {
-      runtime_.log.info("backfill {} finished: {} rows", record.id, record.rows_delivered);
+      const std::chrono::duration<double> ran =
+          runtime_.clock.now() - backfill->running_since.value_or(runtime_.clock.now());
+      runtime_.log.info("backfill {} finished: {} rows in {:.1f} s", record.id,
+                        record.rows_delivered, ran.count());
       backfill->record = record;
       note_due_ = true;
       refresh_flags();
@@ -152,16 +174,31 @@ void BackfillRunner::plan(ChunkReader& reader, Job& job) {
   std::vector<std::string> patterns;
   {
     const std::scoped_lock lock(mutex_);
-    patterns = job.backfill->record.spec.tables;
+    // A backfill of what is new finds out by itself which tables these are.
+    if (!job.backfill->record.captured_before) {
+      patterns = job.backfill->record.spec.tables;
+    }
   }
   auto tables = reader.tables(patterns);
   if (!tables) {
     failed(job, tables.error());
     return;
   }
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (job.generation != generation_) {
     return;
+  }
+  if (auto kept = keep_new(*job.backfill, *tables); !kept) {
+    lock.unlock();
+    failed(job, kept.error());
+    return;
+  }
+  if (BackfillRecord& record = job.backfill->record; record.captured_before && !tables->empty()) {
+    record.spec.tables.clear();
+    for (const ScanTable& table : *tables) {
+      record.spec.tables.push_back(table.qualified_name());
+    }
+    unsaved_.push_back(record);
   }
   job.backfill->busy = false;
   job.backfill->failures = 0;
@@ -229,6 +266,27 @@ void BackfillRunner::prepare(ChunkReader& reader, Job& job) {
   job.backfill->failures = 0;
   note_due_ = true;
   changed_.notify_all();
+}
+
+bool BackfillRunner::load_is_known() const {
+  return settings_.max_load == 0 || (load_ && runtime_.clock.now() - load_at_ < kLoadInterval);
+}
+
+void BackfillRunner::measure_load(ChunkReader& reader, Job& job) {
+  const auto measured = reader.load();
+  {
+    const std::scoped_lock lock(mutex_);
+    measuring_ = false;
+    load_.reset();
+    if (measured) {
+      load_ = *measured;
+      load_at_ = runtime_.clock.now();
+    }
+  }
+  changed_.notify_all();
+  if (!measured) {
+    failed(job, measured.error());
+  }
 }
 
 void BackfillRunner::read_chunk(ChunkReader& reader, Job& job) {
@@ -362,13 +420,19 @@ void BackfillRunner::failed(Job& job, const Error& error) {
       drop_chunks(backfill, *part);
     }
     job.table->parts.clear();
-    job.table->state = Table::State::kDone;
+    // Whoever was told that it began is told that it has ended.
+    const bool begun = !begun_and_unfinished(backfill.record.sinks, job.table->told).empty();
+    job.table->announced = true;
+    job.table->state = begun ? Table::State::kReady : Table::State::kDone;
     note_due_ = true;
     refresh_flags();
     changed_.notify_all();
     return;
   }
-  const bool told = backfill.last_error && backfill.last_error->message == error.message;
+  // How long something takes is told again and again, but only once in the log.
+  const bool told = backfill.last_error &&
+                    (backfill.last_error->message == error.message ||
+                     (error.code == Code::kTimeout && backfill.last_error->code == Code::kTimeout));
   backfill.last_error = error;
   if (error.disposition != Disposition::kRetry &&
       backfill.record.state == BackfillState::kWaiting) {
@@ -380,7 +444,10 @@ void BackfillRunner::failed(Job& job, const Error& error) {
   }
   if (!told) {
     Error shown = error;
-    runtime_.log.error(std::move(shown).with_context("backfill " + backfill.record.id));
+    const std::string_view outcome =
+        backfill.record.state == BackfillState::kFailed ? " failed" : "";
+    runtime_.log.error(
+        std::move(shown).with_context("backfill " + backfill.record.id + std::string(outcome)));
   }
 }
 

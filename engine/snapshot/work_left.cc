@@ -24,6 +24,9 @@ Json spec_json(const BackfillSpec& spec) {
   if (!spec.filter.columns.empty()) {
     json["columns"] = spec.filter.columns;
   }
+  if (spec.replace) {
+    json["replace"] = true;
+  }
   return json;
 }
 
@@ -32,6 +35,7 @@ BackfillSpec spec_of(const Json& json) {
   spec.tables = json.at("tables").get<std::vector<std::string>>();
   spec.filter.where = json.value("where", "");
   spec.filter.columns = json.value("columns", std::vector<std::string>());
+  spec.replace = json.value("replace", false);
   return spec;
 }
 
@@ -58,6 +62,20 @@ PartLeft part_of(const Json& json) {
   return part;
 }
 
+void put_told(const Told& told, Json& json) {
+  if (!told.unstarted.empty()) {
+    json["unstarted"] = told.unstarted;
+  }
+  if (!told.finished.empty()) {
+    json["finished"] = told.finished;
+  }
+}
+
+Told told_of(const Json& json) {
+  return {json.value("unstarted", std::vector<std::string>()),
+          json.value("finished", std::vector<std::string>())};
+}
+
 Json backfill_json(const BackfillLeft& backfill) {
   Json json = {{"id", backfill.id},
                {"spec", spec_json(backfill.spec)},
@@ -67,10 +85,14 @@ Json backfill_json(const BackfillLeft& backfill) {
   if (backfill.initial) {
     json["initial"] = true;
   }
+  if (backfill.captured_before) {
+    json["before"] = *backfill.captured_before;
+  }
   if (backfill.done) {
     json["done"] = true;
     return json;
   }
+  put_told(backfill.told, json);
   if (backfill.untouched_from) {
     json["untouched"] = *backfill.untouched_from;
   }
@@ -81,6 +103,7 @@ Json backfill_json(const BackfillLeft& backfill) {
     }
     json["tables"].push_back(
         {{"name", table.name}, {"rows", table.rows_delivered}, {"parts", std::move(parts)}});
+    put_told(table.told, json["tables"].back());
   }
   return json;
 }
@@ -93,7 +116,11 @@ BackfillLeft backfill_of(const Json& json) {
   backfill.created_at_us = json.at("created").get<std::int64_t>();
   backfill.rows_delivered = json.at("rows").get<std::uint64_t>();
   backfill.initial = json.value("initial", false);
+  if (json.contains("before")) {
+    backfill.captured_before = json["before"].get<std::vector<std::string>>();
+  }
   backfill.done = json.value("done", false);
+  backfill.told = told_of(json);
   backfill.untouched_from = json.contains("untouched")
                                 ? std::optional(json["untouched"].get<std::string>())
                                 : std::nullopt;
@@ -104,6 +131,7 @@ BackfillLeft backfill_of(const Json& json) {
     for (const Json& part : entry.at("parts")) {
       table.parts.push_back(part_of(part));
     }
+    table.told = told_of(entry);
     backfill.tables.push_back(std::move(table));
   }
   return backfill;

@@ -17,6 +17,15 @@ namespace rowtide {
 // travels in the resume token of that place, so whoever stores the token - a sink's marker, the
 // state store - stores both in one write, and whoever goes on from the token goes on with both.
 
+// Which sinks were not told yet that something begins, and which were told that it has ended: the
+// messages of backfill_event.h, which come once to each. Those in neither were told the first only.
+struct Told {
+  std::vector<std::string> unstarted;
+  std::vector<std::string> finished;
+
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
 // A range of one table: the rows behind `after`, up to and with `up_to`.
 struct PartLeft {
   std::optional<ScanKey> after;
@@ -30,6 +39,7 @@ struct TableLeft {
   std::string name;
   std::uint64_t rows_delivered = 0;
   std::vector<PartLeft> parts;  // empty = nothing is left
+  Told told = {};
 
   friend bool operator==(const TableLeft&, const TableLeft&) = default;
 };
@@ -39,6 +49,8 @@ struct BackfillLeft {
   // Carried along, so that a machine without the state store can go on.
   BackfillSpec spec;
   bool initial = false;
+  // As in BackfillRecord.
+  std::optional<std::vector<std::string>> captured_before = std::nullopt;
   std::vector<std::string> sinks;
   std::int64_t created_at_us = 0;
   std::uint64_t rows_delivered = 0;
@@ -48,6 +60,7 @@ struct BackfillLeft {
   // before are done but for `tables`. Empty = all are left; nullopt = none.
   std::optional<std::string> untouched_from = "";
   std::vector<TableLeft> tables;
+  Told told = {};
 };
 
 using WorkLeft = std::vector<BackfillLeft>;

@@ -18,7 +18,7 @@ struct DuckdbConfig final : config::ConnectorConfig {
   Lock lock = Lock::kFlush;
   Decimals decimals = Decimals::kNative;
   std::uint64_t memory_limit_bytes = std::uint64_t{512} << 20;
-  std::int64_t threads = 2;
+  std::int64_t threads = 1;
 
   Result<void> validate() const override;
 };

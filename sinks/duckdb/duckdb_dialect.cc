@@ -23,6 +23,10 @@ DuckdbDialect::DuckdbDialect(DuckdbConfig::Decimals decimals) : decimals_(decima
   traits_.timestamptz_type = "TIMESTAMP WITH TIME ZONE";
   traits_.drops_stages = true;
   traits_.alters_before_writes_only = true;
+  traits_.renames_into_place = true;
+  // What a commit leaves in a row group that is not full is read and compressed again with the
+  // next.
+  traits_.good_commit_rows = 4 * kRowGroupRows;
 }
 
 std::string DuckdbDialect::column_type(const Column& column) const {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
 #include "sinks/duckdb/duckdb_config.h"
 #include "sinks/warehouse/sql_backend.h"
 
@@ -7,6 +10,10 @@ namespace rowtide::duckdb {
 
 // The name under which the database file is attached.
 inline constexpr std::string_view kCatalog = "rowtide_file";
+// The rows that are compressed together, which have to be at hand uncompressed and are written anew
+// when one of them changes. A quarter of DuckDB's default: blocks of 16 KiB are filled all the
+// same.
+inline constexpr std::uint64_t kRowGroupRows = 30720;
 
 class DuckdbDialect final : public warehouse::Dialect {
  public:

@@ -86,15 +86,16 @@ void DuckdbFile::stop() noexcept {
 }
 
 std::string DuckdbFile::attach_statement() const {
-  std::string sql = "ATTACH " + literal(config_.path) + " AS " + quoted(kCatalog);
+  std::string sql = fmt::format("ATTACH {} AS {} (ROW_GROUP_SIZE {}", literal(config_.path),
+                                quoted(kCatalog), kRowGroupRows);
   std::error_code ignored;
   if (!std::filesystem::exists(config_.path, ignored)) {
     // An open transaction needs one block of memory per column that it adds rows to, and a commit
     // writes at least that. The usual 256 KiB are made for bulk loads: a commit over 200 tables of
     // 20 columns takes 1 GB and 30 times as long with them.
-    sql += " (BLOCK_SIZE 16384)";
+    sql += ", BLOCK_SIZE 16384";
   }
-  return sql;
+  return sql + ")";
 }
 
 Result<bool> DuckdbFile::try_attach() {

@@ -20,6 +20,13 @@ namespace rowtide {
 //   columns       schema events only: [{"name","type","source_type","key"}]
 //   prefix, content, content_encoding
 //                 messages only; the encoding is "utf8", or "base64" where the content is not UTF-8
+//                 With the prefix "rowtide.backfill" a message says where a backfill stands, as
+//                 {"backfill":"shop-1","event":"chunk","table":"public.orders","rows":50000}.
+//                 "event" is "started", "chunk", "finished" or "cancelled"; without "table" it
+//                 is of the whole backfill. A table keeps the name that it had when its backfill
+//                 began. "rows" counts those handed out so far, of the table or of the backfill,
+//                 once for all sinks. Each message comes once: "started" before the first row,
+//                 "chunk" behind the last row of one, "finished" behind the last of all.
 //   position      text that sorts in delivery order
 //   tx            the source's id of the transaction
 //   row           1-based index of the row change in its transaction

@@ -7,6 +7,18 @@
 #include <fmt/format.h>
 
 namespace rowtide::warehouse {
+namespace {
+
+std::vector<const Value*> starts_of(const std::vector<const MergedRow*>& rows) {
+  std::vector<const Value*> starts;
+  starts.reserve(rows.size());
+  for (const auto* row : rows) {
+    starts.push_back(row->cells.data());
+  }
+  return starts;
+}
+
+}  // namespace
 
 Merge::Merge(SqlBackend& backend, const Dialect& dialect, TargetTable& table, bool filling,
              Failpoints& failpoints)
@@ -45,26 +57,31 @@ Result<void> Merge::run(const Collapse& changes) {
   for (const auto& group : group_by_known(partial)) {
     ROWTIDE_TRY(update_in_place(group));
   }
-  if (!moved.empty() || !full.empty()) {
+  const bool upserts = dialect_.traits().upserts;
+  const bool staged = !moved.empty() || (upserts && !full.empty());
+  if (staged) {
     ROWTIDE_TRY(make_rows_stage());
   }
   for (const auto& group : group_by_known(moved)) {
     ROWTIDE_TRY(load_rows(group.rows, group.known));
     ROWTIDE_TRY(fetch_moved(group));
   }
-  if (!full.empty()) {
-    std::vector<std::uint32_t> every(table_.schema.columns.size());
-    std::iota(every.begin(), every.end(), 0U);
-    ROWTIDE_TRY(load_rows(full, every));
+  if (upserts) {
+    ROWTIDE_TRY(stage_full(full));
+  } else if (!changes.truncated()) {
+    // Complete rows go straight into the table once no row has their keys.
+    deleted.insert(deleted.end(), full.begin(), full.end());
   }
   if (!deleted.empty()) {
     ROWTIDE_TRY(load_keys(deleted, false));
   }
+  ROWTIDE_TRY(remove(!deleted.empty(), staged && !upserts));
   failpoints_.hit(Failpoint::kSinkMidWrite);
-  const bool incoming = !moved.empty() || !full.empty();
-  ROWTIDE_TRY(remove(!deleted.empty(), incoming && !dialect_.traits().upserts));
-  if (incoming) {
+  if (staged) {
     ROWTIDE_TRY(insert_staged());
+  }
+  if (!upserts) {
+    ROWTIDE_TRY(append(full));
   }
   return drop_stages();
 }
@@ -146,16 +163,35 @@ Result<void> Merge::drop_stages() {
   return {};
 }
 
+Result<void> Merge::stage_full(const Rows& rows) {
+  if (rows.empty()) {
+    return {};
+  }
+  std::vector<std::uint32_t> every(table_.schema.columns.size());
+  std::iota(every.begin(), every.end(), 0U);
+  return load_rows(rows, every);
+}
+
+Result<void> Merge::append(const Rows& rows) {
+  if (rows.empty()) {
+    return {};
+  }
+  std::vector<LoadColumn> columns;
+  for (std::uint32_t i = 0; i < table_.schema.columns.size(); ++i) {
+    const std::string& name = table_.schema.columns[i].name;
+    columns.push_back({name, i, name});
+  }
+  const auto cells = starts_of(rows);
+  const std::string label = table_.schema.qualified_name();
+  return backend_.load({label, false, table_.schema.schema, table_.schema.table, columns, cells});
+}
+
 Result<void> Merge::load_rows(const Rows& rows, const std::vector<std::uint32_t>& columns) {
   std::vector<LoadColumn> load_columns;
   for (const auto index : columns) {
     load_columns.push_back({fmt::format("c{}", index), index, table_.schema.columns[index].name});
   }
-  std::vector<const Value*> cells;
-  cells.reserve(rows.size());
-  for (const auto* row : rows) {
-    cells.push_back(row->cells.data());
-  }
+  const auto cells = starts_of(rows);
   const std::string label = table_.schema.qualified_name();
   return backend_.load({label, true, {}, table_.rows_stage, load_columns, cells});
 }

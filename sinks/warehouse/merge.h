@@ -11,11 +11,13 @@
 namespace rowtide::warehouse {
 
 // Brings collapsed changes into one table with set-based statements, inside the open transaction:
-// rows are loaded into a temporary table and merged from there.
+// what they need to know is loaded into temporary tables and merged from there.
 //
 // The order makes every statement see the rows that it means: rows that keep some of their values
 // are updated in place; rows that move fetch theirs while they are still under their old key; then
-// rows are deleted; then complete rows come in.
+// rows are deleted; then complete rows come in. Where the destination cannot upsert, a complete row
+// needs only its key to be looked up: the row that has it is deleted, and the new one is appended
+// to the table without a detour. So the rows of a first load cost little more than the append.
 class Merge {
  public:
   // `filling`: rows that the changes mean may not be there yet, and then come whole later.
@@ -36,6 +38,9 @@ class Merge {
   Result<void> make_rows_stage();
   Result<void> make_keys_stage();
   Result<void> drop_stages();
+  Result<void> stage_full(const Rows& rows);
+  // Adds complete rows to the table itself, in which no row has their keys.
+  Result<void> append(const Rows& rows);
   Result<void> load_rows(const Rows& rows, const std::vector<std::uint32_t>& columns);
   // Loads the keys to look up (o0, o1, ...) and, for moves, the keys they become (n0, n1, ...).
   Result<void> load_keys(const Rows& rows, bool moves);

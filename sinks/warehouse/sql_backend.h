@@ -90,6 +90,12 @@ class Dialect {
     bool drops_stages = false;
     // ALTER TABLE fails for a table that the open transaction has changed rows of.
     bool alters_before_writes_only = false;
+    // A table can take the place of another by its name. Where grants, views and readers hang on
+    // the table itself, its rows are exchanged instead.
+    bool renames_into_place = false;
+    // A commit should have so many rows, where the source gives them faster than they can be
+    // stored; 0 = any number does.
+    std::uint64_t good_commit_rows = 0;
     // A statement that makes others who set up the marker table wait; empty = not needed.
     std::string setup_lock;
   };

@@ -1,7 +1,7 @@
 #include "sinks/warehouse/sql_destination.h"
 
 #include <algorithm>
-#include <numeric>
+#include <iterator>
 
 #include "engine/base/assert.h"
 #include "sinks/warehouse/collapse.h"
@@ -17,7 +17,8 @@ SqlDestination::SqlDestination(SqlBackend& backend, const Dialect& dialect, Mode
       mode_(mode),
       failpoints_(failpoints),
       marker_(backend, dialect),
-      tables_(backend, dialect, mode) {}
+      tables_(backend, dialect, mode),
+      replacements_(backend, dialect, tables_) {}
 
 Result<std::optional<ResumePoint>> SqlDestination::open(const LaneContext& context,
                                                         Deadline until) {
@@ -28,6 +29,9 @@ Result<std::optional<ResumePoint>> SqlDestination::open(const LaneContext& conte
                             "Close the program that has it open"));
   }
   ROWTIDE_TRY_ASSIGN(auto point, marker_.take_over(context));
+  if (mode_ == Mode::kMirror) {
+    ROWTIDE_TRY(replacements_.open(context));
+  }
   ROWTIDE_TRY(backend_.release());
   return point;
 }
@@ -47,8 +51,19 @@ Result<bool> SqlDestination::begin(Deadline until) {
 
 bool SqlDestination::needs_commit_before(std::span<const TableRun> runs) const {
   return in_transaction_ && dialect_.traits().alters_before_writes_only &&
-         std::ranges::any_of(
-             runs, [&](const TableRun& run) { return tables_.alters_written(*run.schema); });
+         std::ranges::any_of(runs, [&](const TableRun& run) {
+           return tables_.alters_written(*run.schema) || replacements_.alters_written(*run.schema);
+         });
+}
+
+bool SqlDestination::is_control(const Event& event) const {
+  // Every change of a history stays: there is nothing to put in its place.
+  return mode_ == Mode::kMirror && Replacements::concerns(event);
+}
+
+Result<void> SqlDestination::control(const Event& event) {
+  ROWTIDE_ASSERT(in_transaction_);
+  return replacements_.follow(event);
 }
 
 Result<void> SqlDestination::apply(std::span<const TableRun> runs) {
@@ -57,22 +72,42 @@ Result<void> SqlDestination::apply(std::span<const TableRun> runs) {
   // of the older shapes fit into the newest.
   for (const auto& run : runs) {
     ROWTIDE_TRY(tables_.fit(*run.schema));
+    ROWTIDE_TRY(replacements_.fit(*run.schema));
   }
   for (const auto& run : runs) {
     if (run.events.empty()) {
       continue;
     }
-    ROWTIDE_TRY_ASSIGN(TargetTable* const table, tables_.lay_out(*run.schema));
-    ROWTIDE_TRY(mode_ == Mode::kMirror ? mirror(*table, run) : append(*table, run));
+    if (mode_ == Mode::kMirror) {
+      ROWTIDE_TRY(mirror(run));
+    } else {
+      ROWTIDE_TRY_ASSIGN(TargetTable* const table, tables_.lay_out(*run.schema));
+      ROWTIDE_TRY(append(*table, run));
+    }
   }
   return {};
 }
 
-Result<void> SqlDestination::mirror(TargetTable& table, const TableRun& run) {
-  Collapse changes(*run.schema);
+Result<void> SqlDestination::mirror(const TableRun& run) {
+  ROWTIDE_TRY_ASSIGN(TargetTable* const copy, replacements_.lay_out(*run.schema));
+  ROWTIDE_TRY_ASSIGN(TargetTable* const table, tables_.lay_out(*run.schema));
+  if (copy == nullptr) {
+    return mirror(*table, *run.schema, run.events);
+  }
+  // The copy gets all; the table in use gets what the stream brings.
+  ROWTIDE_TRY(mirror(*copy, *run.schema, run.events));
+  std::vector<EventRef> changes;
+  std::ranges::copy_if(run.events, std::back_inserter(changes),
+                       [](const EventRef& ref) { return ref.event->op != Op::kRead; });
+  return mirror(*table, *run.schema, changes);
+}
+
+Result<void> SqlDestination::mirror(TargetTable& table, const TableSchema& schema,
+                                    std::span<const EventRef> events) {
+  Collapse changes(schema);
   bool filling = false;
-  for (const auto& [batch, event] : run.events) {
-    filling = filling || batch->is_filling(run.schema->table_id);
+  for (const auto& [batch, event] : events) {
+    filling = filling || batch->is_filling(schema.table_id);
     ROWTIDE_TRY(changes.add(*event));
   }
   if (changes.empty()) {

@@ -7,6 +7,7 @@
 #include "engine/api/sink.h"
 #include "engine/base/failpoints.h"
 #include "sinks/warehouse/marker.h"
+#include "sinks/warehouse/replacements.h"
 #include "sinks/warehouse/settings.h"
 #include "sinks/warehouse/sql_backend.h"
 #include "sinks/warehouse/table_runs.h"
@@ -29,6 +30,11 @@ class SqlDestination {
   bool in_transaction() const noexcept { return in_transaction_; }
   // True when the changes of `runs` need the open transaction to be committed first.
   bool needs_commit_before(std::span<const TableRun> runs) const;
+  // True for a message that changes what later rows are done to: it is applied, and committed, by
+  // itself.
+  bool is_control(const Event& event) const;
+  // Precondition: in_transaction().
+  Result<void> control(const Event& event);
   // Precondition: in_transaction().
   Result<void> apply(std::span<const TableRun> runs);
   // Precondition: in_transaction().
@@ -36,7 +42,9 @@ class SqlDestination {
   void close() noexcept;
 
  private:
-  Result<void> mirror(TargetTable& table, const TableRun& run);
+  Result<void> mirror(const TableRun& run);
+  Result<void> mirror(TargetTable& table, const TableSchema& schema,
+                      std::span<const EventRef> events);
   Result<void> append(TargetTable& table, const TableRun& run);
 
   SqlBackend& backend_;
@@ -45,6 +53,7 @@ class SqlDestination {
   Failpoints& failpoints_;
   Marker marker_;
   Tables tables_;
+  Replacements replacements_;
   bool in_transaction_ = false;
 };
 

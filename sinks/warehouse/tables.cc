@@ -28,8 +28,10 @@ std::vector<std::string> key_names(const TableSchema& schema) {
   return names;
 }
 
-bool is_marker_table(const Dialect& dialect, const TableSchema& schema) {
-  return dialect.folded(schema.schema) == "rowtide" && dialect.folded(schema.table) == "markers";
+bool is_own_table(const Dialect& dialect, const TableSchema& schema) {
+  const auto table = dialect.folded(schema.table);
+  return dialect.folded(schema.schema) == "rowtide" &&
+         (table == "markers" || table == "replacements");
 }
 
 }  // namespace
@@ -38,6 +40,52 @@ std::string Tables::known_name(const TableSchema& schema) const {
   std::string name = dialect_.folded(schema.schema);
   name.push_back('\0');
   return name + dialect_.folded(schema.table);
+}
+
+std::string Tables::target_of(const TableSchema& schema) const {
+  return dialect_.traits().catalog_prefix + quoted(schema.schema) + "." + quoted(schema.table);
+}
+
+Result<void> Tables::forget(const TableSchema& schema) {
+  const auto at = known_.find(known_name(schema));
+  if (at == known_.end()) {
+    return {};
+  }
+  for (const auto& stage : {at->second->rows_stage, at->second->keys_stage}) {
+    if (!stage.empty()) {
+      ROWTIDE_TRY(backend_.run("DROP TABLE " + dialect_.traits().temporary_prefix + stage));
+    }
+  }
+  known_.erase(at);
+  return {};
+}
+
+Result<void> Tables::drop(const TableSchema& table) {
+  ROWTIDE_TRY(forget(table));
+  ROWTIDE_TRY(backend_.run("DROP TABLE IF EXISTS " + target_of(table)));
+  return {};
+}
+
+Result<void> Tables::replace(const TableSchema& live, const TableSchema& copy) {
+  ROWTIDE_TRY(forget(live));
+  ROWTIDE_TRY(forget(copy));
+  if (dialect_.traits().renames_into_place) {
+    ROWTIDE_TRY(backend_.run("DROP TABLE IF EXISTS " + target_of(live)));
+    ROWTIDE_TRY(
+        backend_.run("ALTER TABLE " + target_of(copy) + " RENAME TO " + quoted(live.table)));
+    return {};
+  }
+  ROWTIDE_TRY_ASSIGN(const auto stored, stored_columns(copy));
+  std::vector<std::string> names;
+  names.reserve(stored.size());
+  for (const auto& column : stored) {
+    names.push_back(column.name);
+  }
+  const std::string columns = quoted_list(names);
+  ROWTIDE_TRY(backend_.run("DELETE FROM " + target_of(live)));
+  ROWTIDE_TRY(backend_.run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_of(live),
+                                       columns, columns, target_of(copy))));
+  return drop(copy);
 }
 
 bool Tables::alters_written(const TableSchema& schema) const {
@@ -72,8 +120,7 @@ Result<TargetTable*> Tables::prepare(const TableSchema& schema, bool alter) {
   ROWTIDE_TRY(check_keyed(schema, mode_));
   auto table = std::make_unique<TargetTable>();
   table->schema = schema;
-  table->target =
-      dialect_.traits().catalog_prefix + quoted(schema.schema) + "." + quoted(schema.table);
+  table->target = target_of(schema);
   table->written = slot != nullptr && slot->written;
   const auto needed = needed_columns(schema);
   ROWTIDE_TRY_ASSIGN(const auto stored, stored_columns(schema));
@@ -98,9 +145,9 @@ Result<void> Tables::check_names(const TableSchema& schema) const {
   const std::string label = schema.qualified_name();
   ROWTIDE_TRY(dialect_.check_name("schema of table " + label, schema.schema));
   ROWTIDE_TRY(dialect_.check_name("table " + label, schema.table));
-  if (is_marker_table(dialect_, schema)) {
+  if (is_own_table(dialect_, schema)) {
     return fail(operator_error(Code::kSchema,
-                               "table " + label + " has the name of the table of markers",
+                               "table " + label + " has the name of one of Rowtide's own tables",
                                "Leave it out with the sink's tables filter"));
   }
   std::map<std::string, std::string> seen;

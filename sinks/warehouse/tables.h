@@ -45,6 +45,11 @@ class Tables {
   // The same without altering anything: for rows of a shape that the table was fitted to before it
   // was fitted to a newer one.
   Result<TargetTable*> lay_out(const TableSchema& schema) { return prepare(schema, false); }
+  // Drops the table with this name, if there is one, and forgets it.
+  Result<void> drop(const TableSchema& table);
+  // Puts the rows of `copy`, which is gone afterwards, in the place of those of `live`; both in the
+  // open transaction.
+  Result<void> replace(const TableSchema& live, const TableSchema& copy);
   // True when fit(schema) would alter a table that the open transaction has changed rows of.
   bool alters_written(const TableSchema& schema) const;
   // Says that the open transaction was committed.
@@ -61,6 +66,8 @@ class Tables {
 
   Result<TargetTable*> prepare(const TableSchema& schema, bool alter);
   std::string known_name(const TableSchema& schema) const;
+  std::string target_of(const TableSchema& schema) const;
+  Result<void> forget(const TableSchema& schema);
   Result<void> check_names(const TableSchema& schema) const;
   std::vector<ColumnSpec> needed_columns(const TableSchema& schema) const;
   Result<StoredColumns> stored_columns(const TableSchema& schema);

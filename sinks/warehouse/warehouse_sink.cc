@@ -48,7 +48,7 @@ Result<std::optional<ResumePoint>> WarehouseSink::open(const LaneContext& contex
   return point;
 }
 
-WarehouseSink::Held WarehouseSink::hold(BatchPtr batch) {
+WarehouseSink::Held WarehouseSink::hold(BatchPtr batch) const {
   Held held;
   const auto& transactions = batch->transactions();
   if (batch->ends_on_commit()) {
@@ -62,6 +62,13 @@ WarehouseSink::Held WarehouseSink::hold(BatchPtr batch) {
       held.boundary_event = last->first_event + last->event_count;
     }
   }
+  held.reads = std::ranges::any_of(transactions, [&](const Transaction& t) {
+    return t.event_count > 0 && batch->events()[t.first_event].op == Op::kRead;
+  });
+  held.control = batch->ends_on_commit() && transactions.size() == 1 &&
+                 std::ranges::any_of(batch->events(), [&](const Event& event) {
+                   return destination_.is_control(event);
+                 });
   held.batch = std::move(batch);
   return held;
 }
@@ -123,7 +130,19 @@ Result<void> WarehouseSink::flush(Deadline until) {
   return {};
 }
 
+bool WarehouseSink::may_collect() const {
+  return pending_rows_ < dialect_->traits().good_commit_rows &&
+         pending_bytes_ < settings_.flush_bytes && !due() &&
+         (applied_complete_ || std::ranges::any_of(held_, &Held::reads));
+}
+
 Result<bool> WarehouseSink::make_room(Deadline until) {
+  if (may_collect()) {
+    ROWTIDE_TRY_ASSIGN(const bool applied, apply_complete(until));
+    if (!applied || !over_limit()) {
+      return applied;
+    }
+  }
   ROWTIDE_TRY_ASSIGN(const bool committed, commit_complete(until));
   if (!committed || !over_limit()) {
     return committed;
@@ -132,10 +151,65 @@ Result<bool> WarehouseSink::make_room(Deadline until) {
 }
 
 Result<bool> WarehouseSink::commit_complete(Deadline until) {
+  for (;;) {
+    ROWTIDE_TRY_ASSIGN(const bool applied, apply_complete(until));
+    if (!applied || !applied_complete_) {
+      return applied;
+    }
+    ROWTIDE_TRY(commit_applied());
+  }
+}
+
+// The first of what is held, in a transaction of the destination by itself: what comes behind it is
+// done to other tables.
+Result<bool> WarehouseSink::commit_control(Deadline until) {
+  if (applied_complete_) {
+    ROWTIDE_TRY(commit_applied());
+  }
+  ROWTIDE_TRY_ASSIGN(const bool ready, begin(until));
+  if (!ready) {
+    return false;
+  }
+  const Held& held = held_.front();
+  const auto events = held.batch->events();
+  for (const Event& event : events) {
+    if (!destination_.is_control(event)) {
+      continue;
+    }
+    if (auto done = destination_.control(event); !done) {
+      return fail(give_up(std::move(done).error(), name_));
+    }
+  }
+  ROWTIDE_TRY_ASSIGN(
+      const bool applied,
+      apply({{held.batch.get(), 0, static_cast<std::uint32_t>(events.size())}}, until));
+  ROWTIDE_ASSERT(applied);
+  ROWTIDE_TRY(commit(ResumePoint(*held.boundary)));
+  held_bytes_ -= held.batch->size_bytes();
+  held_.pop_front();
+  return true;
+}
+
+Result<void> WarehouseSink::commit_applied() {
+  ROWTIDE_TRY(commit(ResumePoint(*applied_complete_)));
+  applied_complete_.reset();
+  complete_since_.reset();
+  return {};
+}
+
+Result<bool> WarehouseSink::apply_complete(Deadline until) {
   auto last = held_.size();
   while (last > 0 && !held_[last - 1].boundary) {
     --last;
   }
+  if (last > 0 && held_.front().control) {
+    ROWTIDE_TRY_ASSIGN(const bool done, commit_control(until));
+    return done ? apply_complete(until) : Result<bool>(false);
+  }
+  last = static_cast<std::size_t>(std::find_if(held_.begin(),
+                                               held_.begin() + static_cast<std::ptrdiff_t>(last),
+                                               [](const Held& held) { return held.control; }) -
+                                  held_.begin());
   if (last == 0) {
     return true;
   }
@@ -150,11 +224,14 @@ Result<bool> WarehouseSink::commit_complete(Deadline until) {
   if (!applied) {
     return false;
   }
-  ROWTIDE_TRY(commit(ResumePoint(*held_[last - 1].boundary)));
+  applied_complete_ = held_[last - 1].boundary;
+  if (!complete_since_) {
+    // A change of shape had the older transactions committed before these.
+    complete_since_ = runtime_.clock.now();
+  }
   splitting_ = false;
   open_rows_ = 0;
   applied_inside_.reset();
-  complete_since_.reset();
   Held& tail = held_[last - 1];
   tail.first_event = tail.boundary_event;
   tail.boundary.reset();
@@ -194,8 +271,12 @@ Result<bool> WarehouseSink::apply_partial(Deadline until) {
 
 Result<bool> WarehouseSink::apply(std::vector<Slice> slices, Deadline until) {
   const auto runs = sort_by_table(slices);
-  if (destination_.needs_commit_before(runs) && applied_inside_) {
-    ROWTIDE_TRY(split_at(ResumePoint(*applied_inside_)));
+  if (destination_.needs_commit_before(runs)) {
+    if (applied_complete_) {
+      ROWTIDE_TRY(commit_applied());
+    } else if (applied_inside_) {
+      ROWTIDE_TRY(split_at(ResumePoint(*applied_inside_)));
+    }
   }
   ROWTIDE_TRY_ASSIGN(const bool ready, begin(until));
   if (!ready) {
@@ -267,6 +348,7 @@ void WarehouseSink::close() noexcept {
   held_bytes_ = 0;
   complete_since_.reset();
   busy_since_.reset();
+  applied_complete_.reset();
   applied_inside_.reset();
   open_rows_ = 0;
   splitting_ = false;

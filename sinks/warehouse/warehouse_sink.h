@@ -41,15 +41,25 @@ class WarehouseSink final : public Sink {
     // batch completes none.
     std::optional<ResumePoint> boundary;
     std::uint32_t boundary_event = 0;
+    // Rows of a backfill are among its events.
+    bool reads = false;
+    // Holds a message that SqlDestination::control() takes: a slice of a backfill, in a batch of
+    // its own.
+    bool control = false;
   };
 
-  static Held hold(BatchPtr batch);
+  Held hold(BatchPtr batch) const;
   // Notes that the transaction which the last batch left open is complete without more rows.
   void close_open_transaction(const Batch& next);
   bool over_limit() const noexcept { return held_bytes_ >= limit_bytes_; }
   bool due() const;
-  // Applies and commits every complete transaction; false when the destination is not to be had.
+  // Applies every complete transaction; false when the destination is not to be had.
+  Result<bool> apply_complete(Deadline until);
+  // The same, and commits.
   Result<bool> commit_complete(Deadline until);
+  Result<void> commit_applied();
+  Result<bool> commit_control(Deadline until);
+  bool may_collect() const;
   // Applies what is held of the transaction in progress, to make room.
   Result<bool> apply_partial(Deadline until);
   Result<bool> make_room(Deadline until);
@@ -75,6 +85,9 @@ class WarehouseSink final : public Sink {
   std::optional<MonotonicTime> complete_since_;
   // Since when somebody else has had the destination.
   std::optional<MonotonicTime> busy_since_;
+  // Up to where the open destination transaction holds whole source transactions. Nothing of a
+  // transaction in progress is applied on top of it before it is committed.
+  std::optional<ResumePoint> applied_complete_;
   // Where the open destination transaction has come to inside a source transaction.
   std::optional<ResumePoint> applied_inside_;
   // Rows of the source transaction in progress in the open destination transaction.

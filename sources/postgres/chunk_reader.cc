@@ -8,8 +8,6 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/cursor.h"
-#include "sources/postgres/value_decode_text.h"
-#include "sources/postgres/visibility_barrier.h"
 
 namespace rowtide::postgres {
 namespace {
@@ -20,20 +18,14 @@ constexpr BatchBuilder::Limits kSliceLimits{.batch_bytes = std::size_t{256} << 1
 constexpr double kWorthCutting = 200'000;
 constexpr std::uint32_t kLastItem = 65'535;
 
-// No limit of the role may end a long read, rows may not be hidden, and rows of a scan by location
-// come as they lie.
-constexpr std::string_view kSessionSettings =
-    " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c synchronous_commit=local"
-    " -c default_transaction_read_only=off -c row_security=off"
-    " -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off";
-
-// Comparing keys needs the operators of their types, wherever an extension was put.
-constexpr const char* kSearchPathSql =
-    "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.set_config('search_path',"
-    " pg_catalog.concat_ws(', ', nullif(pg_catalog.current_setting('search_path'), ''),"
-    " (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(n.nspname), ', ') FROM"
-    " pg_catalog.pg_opclass c JOIN pg_catalog.pg_namespace n ON n.oid = c.opcnamespace"
-    " WHERE n.nspname <> 'pg_catalog')), false)";
+// As pg_stat_activity has it; every database counts, as they share the machine. Our own sessions,
+// those of our sinks included, are known by their names.
+constexpr const char* kActiveSql =
+    "SELECT count(*) FILTER (WHERE backend_type = 'client backend' AND state = 'active'),"
+    " count(*) FILTER (WHERE backend_type IS NULL)"
+    " FROM pg_catalog.pg_stat_activity"
+    " WHERE pid <> pg_catalog.pg_backend_pid()"
+    " AND (application_name IS NULL OR application_name !~ '^rowtide($| )')";
 
 Error does_not_fit(std::string_view table) {
   return operator_error(
@@ -105,39 +97,30 @@ PostgresChunkReader::PostgresChunkReader(const PostgresSourceConfig& config,
                                          const Runtime& runtime)
     : config_(config),
       publication_(std::move(publication)),
-      delivered_(std::move(delivered)),
-      runtime_(runtime) {}
-
-Result<void> PostgresChunkReader::connect() {
-  chunk_.reset();
-  if (connection_ != nullptr && PQstatus(connection_.get()) == CONNECTION_OK &&
-      PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) {
-    return {};
-  }
-  ConnectOptions options;
-  options.url = config_.url;
-  options.password = config_.password;
-  options.application_name = "rowtide backfill";
-  options.connect_timeout_seconds =
-      std::max(2, static_cast<int>(config_.connect_timeout.count() / 1000));
-  options.session_settings = std::string(kTextFormSettings) + std::string(kSessionSettings);
-  ROWTIDE_TRY_ASSIGN(connection_, postgres::connect(options));
-  ROWTIDE_TRY_ASSIGN(const auto rows, query(connection_.get(), kSearchPathSql));
-  standby_ = rows.boolean(0, 0);
-  watermark_ = Watermark(standby_);
-  return {};
-}
+      delivered_(delivered),
+      runtime_(runtime),
+      server_(config, std::move(delivered), runtime) {}
 
 void PostgresChunkReader::drop() noexcept {
   chunk_.reset();
-  connection_.reset();
+  server_.drop();
 }
 
 Result<std::vector<ScanTable>> PostgresChunkReader::tables(std::span<const std::string> patterns) {
-  ROWTIDE_TRY(connect());
-  auto tables = load_scan_tables(connection_.get(), config_, publication_, patterns, types_);
+  auto tables = load_tables(patterns);
   if (!tables) {
     drop();
+  }
+  return tables;
+}
+
+// A standby may not know yet which tables are captured.
+Result<std::vector<ScanTable>> PostgresChunkReader::load_tables(
+    std::span<const std::string> patterns) {
+  ROWTIDE_TRY(server_.connect());
+  auto tables = load_scan_tables(server_.catalog(), config_, publication_, patterns, types_);
+  if (tables) {
+    ROWTIDE_TRY(server_.catalog_was_read());
   }
   return tables;
 }
@@ -153,25 +136,25 @@ Result<ScanPlan> PostgresChunkReader::plan(const ScanTable& table, const ScanFil
 
 Result<ScanPlan> PostgresChunkReader::make_plan(const ScanTable& table, const ScanFilter& filter,
                                                 std::size_t parts) {
-  ROWTIDE_TRY(connect());
-  ROWTIDE_TRY_ASSIGN(
-      const ScanRelation relation,
-      load_scan_relation(connection_.get(), static_cast<std::uint32_t>(table.table_id),
-                         publication_, types_));
+  ROWTIDE_TRY(server_.connect());
+  ROWTIDE_TRY(server_.knows_catalog());
+  ROWTIDE_TRY_ASSIGN(const ScanRelation relation,
+                     load_scan_relation(server_.reads(), static_cast<std::uint32_t>(table.table_id),
+                                        publication_, types_));
   ROWTIDE_TRY(chosen_columns(relation, filter));
   if (!filter.where.empty()) {
     // Before anything is read, so that a condition that cannot be is told at once.
     ScanQuery probe = query_of(relation, filter);
     probe.outputs = {"1"};
     probe.limit_rows = 0;
-    ROWTIDE_TRY(query(connection_.get(), copy_sql(probe)));
-    CopyRows rows(connection_.get(), 1);
+    ROWTIDE_TRY(query(server_.reads(), copy_sql(probe)));
+    CopyRows rows(server_.reads(), 1);
     ROWTIDE_TRY(rows.next());
   }
   ScanPlan plan;
   plan.schema = relation.decoder->schema();
   if (table.method == ScanMethod::kKeyRange) {
-    ROWTIDE_TRY_ASSIGN(plan.cuts, load_key_cuts(connection_.get(), relation, parts));
+    ROWTIDE_TRY_ASSIGN(plan.cuts, load_key_cuts(server_.reads(), relation, parts));
     plan.key_of = [columns = relation.key_columns](std::span<const Value> cells) {
       ScanKey key;
       for (const std::uint32_t column : columns) {
@@ -188,6 +171,27 @@ Result<ScanPlan> PostgresChunkReader::make_plan(const ScanTable& table, const Sc
     }
   }
   return plan;
+}
+
+Result<std::uint64_t> PostgresChunkReader::load() {
+  auto counted = count_active();
+  if (!counted) {
+    drop();
+  }
+  return counted;
+}
+
+Result<std::uint64_t> PostgresChunkReader::count_active() {
+  ROWTIDE_TRY(server_.connect());
+  ROWTIDE_TRY_ASSIGN(const auto rows, query(server_.reads(), kActiveSql));
+  // Of sessions that it may not see the server tells neither the state nor what they are.
+  if (rows.integer(0, 1) > 0) {
+    return fail(operator_error(
+        Code::kPermission,
+        "max_load is set, but the role may not see what the sessions of others do",
+        "GRANT pg_read_all_stats to the role, or take max_load out; then resume the backfill"));
+  }
+  return static_cast<std::uint64_t>(rows.integer(0, 0));
 }
 
 Result<std::vector<std::size_t>> PostgresChunkReader::order(const ScanTable& table,
@@ -218,27 +222,37 @@ Result<std::vector<std::size_t>> PostgresChunkReader::make_order(const ScanTable
     }
     return ordered;
   }
-  ROWTIDE_TRY(connect());
-  ROWTIDE_TRY_ASSIGN(
-      const ScanRelation relation,
-      load_scan_relation(connection_.get(), static_cast<std::uint32_t>(table.table_id),
-                         publication_, types_));
+  ROWTIDE_TRY(server_.connect());
+  ROWTIDE_TRY_ASSIGN(const ScanRelation relation,
+                     load_scan_relation(server_.reads(), static_cast<std::uint32_t>(table.table_id),
+                                        publication_, types_));
   const bool fit = std::ranges::all_of(
       keys, [&](const ScanKey& key) { return !key.empty() && key.size() <= relation.key.size(); });
   if (!fit) {
     return fail(does_not_fit(relation.display_name()));
   }
-  ROWTIDE_TRY_ASSIGN(const auto rows, query(connection_.get(), order_sql(relation.key, keys)));
+  ROWTIDE_TRY_ASSIGN(const auto rows, query(server_.reads(), order_sql(relation.key, keys)));
   for (int row = 0; row < rows.rows(); ++row) {
     ordered.push_back(static_cast<std::size_t>(rows.integer(row, 0)));
   }
   return ordered;
 }
 
+Error PostgresChunkReader::give_up(Error error) {
+  Error told = server_.explain(std::move(error));
+  // Whoever only waited has nothing to give up.
+  if (told.code == Code::kTimeout) {
+    chunk_.reset();
+  } else {
+    drop();
+  }
+  return told;
+}
+
 Result<void> PostgresChunkReader::open_chunk(const ChunkRequest& request, Deadline until) {
   auto opened = start_chunk(request, until);
   if (!opened) {
-    drop();
+    return fail(give_up(std::move(opened).error()));
   }
   return opened;
 }
@@ -247,10 +261,10 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
   if (delivered_->timeline() == 0) {
     return fail(retry_error(Code::kConnection, "the stream has not been opened yet"));
   }
-  ROWTIDE_TRY(connect());
+  ROWTIDE_TRY(server_.connect());
+  ROWTIDE_TRY(server_.verify());
   if (!runtime_.failpoints.armed(Failpoint::kSkipVisibilityBarrier)) {
-    ROWTIDE_TRY(
-        wait_until_visible(connection_.get(), *delivered_, standby_, runtime_.clock, until));
+    ROWTIDE_TRY(server_.wait_until_visible(until));
   }
   ROWTIDE_TRY_ASSIGN(ScanRelation relation, begin_snapshot(request.table, until));
   chunk_.emplace(Chunk{.relation = std::move(relation),
@@ -279,11 +293,11 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
   } else if (request.table.method == ScanMethod::kLocation) {
     ROWTIDE_TRY(limit_by_location(request, scan));
   }
-  ROWTIDE_TRY_ASSIGN(const auto started, query(connection_.get(), copy_sql(scan)));
+  ROWTIDE_TRY_ASSIGN(const auto started, query(server_.reads(), copy_sql(scan)));
   if (PQresultStatus(started.get()) != PGRES_COPY_OUT) {
     return fail(retry_error(Code::kProtocol, "the server did not start to copy"));
   }
-  chunk_->rows = std::make_unique<CopyRows>(connection_.get(), scan.outputs.size());
+  chunk_->rows = std::make_unique<CopyRows>(server_.reads(), scan.outputs.size());
   return {};
 }
 
@@ -292,7 +306,7 @@ Result<ScanRelation> PostgresChunkReader::begin_snapshot(const ScanTable& table,
   const auto id = static_cast<std::uint32_t>(table.table_id);
   ROWTIDE_TRY_ASSIGN(
       const auto name,
-      query(connection_.get(),
+      query(server_.reads(),
             fmt::format("SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END ||"
                         " pg_catalog.quote_ident(n.nspname) || '.' ||"
                         " pg_catalog.quote_ident(c.relname), n.nspname, c.relname"
@@ -306,12 +320,12 @@ Result<ScanRelation> PostgresChunkReader::begin_snapshot(const ScanTable& table,
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - runtime_.clock.now());
   ROWTIDE_TRY(
-      query(connection_.get(),
+      query(server_.reads(),
             fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                         " SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE",
                         std::clamp<std::int64_t>(left.count(), 100, 600'000), name.text(0, 0))));
   ROWTIDE_TRY_ASSIGN(ScanRelation relation,
-                     load_scan_relation(connection_.get(), id, publication_, types_));
+                     load_scan_relation(server_.reads(), id, publication_, types_));
   if (relation.schema != name.text(0, 1) || relation.table != name.text(0, 2)) {
     return fail(retry_error(Code::kConflict,
                             fmt::format("table {} was renamed just now", relation.display_name())));
@@ -389,7 +403,7 @@ Result<ChunkSlice> PostgresChunkReader::read() {
   ROWTIDE_ASSERT(chunk_.has_value());
   auto slice = read_slice();
   if (!slice) {
-    drop();
+    return fail(give_up(std::move(slice).error()));
   }
   return slice;
 }
@@ -472,7 +486,7 @@ Result<Position> PostgresChunkReader::finish_chunk() {
   ROWTIDE_ASSERT(chunk_.has_value());
   auto position = end_chunk();
   if (!position) {
-    drop();
+    return fail(give_up(std::move(position).error()));
   }
   chunk_.reset();
   return position;
@@ -485,9 +499,8 @@ Result<Position> PostgresChunkReader::end_chunk() {
       break;
     }
   }
-  ROWTIDE_TRY(query(connection_.get(), "COMMIT"));
-  ROWTIDE_TRY_ASSIGN(const std::uint64_t lsn, watermark_.lsn(connection_.get(), runtime_.clock));
-  return Position{delivered_->timeline(), lsn, 0};
+  ROWTIDE_TRY(query(server_.reads(), "COMMIT"));
+  return server_.finish();
 }
 
 }  // namespace rowtide::postgres

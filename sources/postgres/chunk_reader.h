@@ -9,12 +9,11 @@
 
 #include "engine/api/chunk_reader.h"
 #include "engine/base/runtime.h"
-#include "engine/client/postgres_client.h"
+#include "sources/postgres/chunk_server.h"
 #include "sources/postgres/copy_rows.h"
 #include "sources/postgres/delivered_transactions.h"
 #include "sources/postgres/postgres_config.h"
 #include "sources/postgres/scan_catalog.h"
-#include "sources/postgres/watermark.h"
 
 namespace rowtide::postgres {
 
@@ -32,6 +31,8 @@ class PostgresChunkReader final : public ChunkReader {
   Result<std::vector<ScanTable>> tables(std::span<const std::string> patterns) override;
   Result<ScanPlan> plan(const ScanTable& table, const ScanFilter& filter,
                         std::size_t parts) override;
+  // Client sessions in state active.
+  Result<std::uint64_t> load() override;
   Result<std::vector<std::size_t>> order(const ScanTable& table,
                                          std::span<const ScanKey> keys) override;
   Result<void> open_chunk(const ChunkRequest& request, Deadline until) override;
@@ -61,10 +62,13 @@ class PostgresChunkReader final : public ChunkReader {
     std::optional<ScanKey> end;
   };
 
-  Result<void> connect();
   // Gives up the chunk and the connection.
   void drop() noexcept;
+  // The same after a failure, which it explains.
+  Error give_up(Error error);
+  Result<std::vector<ScanTable>> load_tables(std::span<const std::string> patterns);
   Result<ScanPlan> make_plan(const ScanTable& table, const ScanFilter& filter, std::size_t parts);
+  Result<std::uint64_t> count_active();
   Result<std::vector<std::size_t>> make_order(const ScanTable& table,
                                               std::span<const ScanKey> keys);
 
@@ -85,9 +89,7 @@ class PostgresChunkReader final : public ChunkReader {
   const std::shared_ptr<DeliveredTransactions> delivered_;
   const Runtime runtime_;
 
-  PgConn connection_;
-  bool standby_ = false;
-  Watermark watermark_{false};
+  ChunkServer server_;
   TypeCatalog types_;
   std::optional<Chunk> chunk_;
 };

@@ -54,15 +54,19 @@ bool TransactionSnapshot::sees(std::uint32_t xid) const {
   return is_before(xid, xmax) && !std::ranges::binary_search(in_progress, xid);
 }
 
-void DeliveredTransactions::stream_started(std::uint32_t timeline) {
+void DeliveredTransactions::stream_started(std::uint32_t timeline, std::uint64_t log_end,
+                                           std::string system_id) {
   const std::scoped_lock lock(mutex_);
   if (timeline_ != 0 && timeline_ != timeline) {
     fresh_.clear();
     ++streams_;
     ++lost_;
     commit_lsn_ = 0;
+    log_end_ = 0;
   }
   timeline_ = timeline;
+  log_end_ = std::max(log_end_, log_end);
+  system_id_ = std::move(system_id);
 }
 
 void DeliveredTransactions::add(std::uint32_t xid, std::uint64_t commit_lsn) {
@@ -87,6 +91,21 @@ std::uint32_t DeliveredTransactions::timeline() const {
 std::uint64_t DeliveredTransactions::commit_lsn() const {
   const std::scoped_lock lock(mutex_);
   return commit_lsn_;
+}
+
+std::string DeliveredTransactions::system_id() const {
+  const std::scoped_lock lock(mutex_);
+  return system_id_;
+}
+
+std::uint64_t DeliveredTransactions::log_end() const {
+  const std::scoped_lock lock(mutex_);
+  return log_end_;
+}
+
+void DeliveredTransactions::learned_at(std::uint64_t log_end) {
+  const std::scoped_lock lock(mutex_);
+  log_end_ = std::max(log_end_, log_end);
 }
 
 DeliveredTransactions::Mark DeliveredTransactions::mark() const {

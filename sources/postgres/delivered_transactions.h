@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,17 +36,27 @@ class DeliveredTransactions {
 
   explicit DeliveredTransactions(std::size_t most_noted = kMostNoted) : most_noted_(most_noted) {}
 
-  // A stream begins. Another timeline is another server, or the same one after a recovery, where
+  // A stream begins, of a server whose log ends at `log_end`, which lies behind everything that was
+  // ever delivered. Another timeline is another server, or the same one after a recovery, where
   // all that was delivered before is visible, or is not there at all.
-  void stream_started(std::uint32_t timeline);
+  void stream_started(std::uint32_t timeline, std::uint64_t log_end = 0,
+                      std::string system_id = std::string());
   // Rows of a committed transaction are about to be delivered. `xid` is that of the top level; 0
   // for what is not a transaction.
   void add(std::uint32_t xid, std::uint64_t commit_lsn);
 
   // Of the stream's positions; 0 = no stream was started.
   std::uint32_t timeline() const;
+  // The cluster's; empty = not known.
+  std::string system_id() const;
   // The newest commit that was added.
   std::uint64_t commit_lsn() const;
+
+  // For readers on a standby, which may not have replayed what the stream's server shows: the end
+  // of its log when something was learned from it that a reader relies on (the stream's start, the
+  // list of tables). Only moves on.
+  std::uint64_t log_end() const;
+  void learned_at(std::uint64_t log_end);
 
   // A place in the order of additions.
   using Mark = std::uint64_t;
@@ -90,6 +101,8 @@ class DeliveredTransactions {
   std::uint64_t streams_ = 0;  // steps with each new timeline
   std::uint32_t timeline_ = 0;
   std::uint64_t commit_lsn_ = 0;
+  std::uint64_t log_end_ = 0;
+  std::string system_id_;
 };
 
 }  // namespace rowtide::postgres

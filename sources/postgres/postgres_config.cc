@@ -31,7 +31,12 @@ void describe(config::ObjectSpec& spec, PostgresSourceConfig& config) {
           "url", config.url,
           "Where the database is: postgresql://user@host:port/database or key=value words of libpq")
       .required();
-  spec.secret("password", config.password, "The role's password; wins over one in the url");
+  spec.secret("password", config.password,
+              "The role's password; wins over one in the url and in backfill_url");
+  spec.text(
+      "backfill_url", config.backfill_url,
+      "Where backfills read tables: a physical standby of the server of url, in the same form; "
+      "empty = where url is");
   spec.text_list("tables", config.tables,
                  "schema.table patterns with * and ?; a leading ! excludes; empty = every table");
   spec.text("slot", config.slot, "Replication slot; empty = rowtide_<pipeline>");

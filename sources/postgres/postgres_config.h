@@ -21,6 +21,8 @@ enum class Origin : std::uint8_t { kAny, kNone };
 struct PostgresSourceConfig : config::ConnectorConfig {
   std::string url;
   Secret password;
+  // Where backfills read tables: a physical standby of the server of `url`. Empty = there.
+  std::string backfill_url;
   // See TablePatterns; empty = every table of a user.
   std::vector<std::string> tables;
   // Empty = made from the pipeline's name, see effective_names().

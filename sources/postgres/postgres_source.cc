@@ -98,6 +98,7 @@ Result<void> PostgresSource::open(const StreamStart& start) {
   assembly.system_id = identity.system_id;
   assembly.timeline = identity.timeline;
   assembly.start_lsn = from_lsn;
+  assembly.log_end = identity.lsn;
   if (start.from) {
     assembly.delivered = start.from->position;
   }

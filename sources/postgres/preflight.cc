@@ -55,6 +55,7 @@ Findings preflight(PGconn* connection, const PostgresSourceConfig& config, const
   if (slot_known) {
     judge_slot(state, config, names, findings);
   }
+  judge_backfill_url(config, findings);
   findings.insert(findings.end(), unanswered.begin(), unanswered.end());
   return findings;
 }

@@ -53,6 +53,8 @@ void judge_tables(const PreflightState& state, const PostgresSourceConfig& confi
                   const Names& names, Findings& findings);
 void judge_publication(const PreflightState& state, const PostgresSourceConfig& config,
                        const Names& names, Findings& findings);
+// Whether the server of `backfill_url` can stand in for that of `url`. Connects to both.
+void judge_backfill_url(const PostgresSourceConfig& config, Findings& findings);
 void judge_slot(const PreflightState& state, const PostgresSourceConfig& config, const Names& names,
                 Findings& findings);
 

@@ -137,10 +137,22 @@ Result<void> refuse_unidentified(const std::vector<TableInfo>& all,
   return {};
 }
 
+// How long writers of a table may queue up behind us.
+constexpr std::chrono::milliseconds kLockTimeout(1'000);
+
 // The one statement that is missing for the publication; empty when it is as it should be.
 struct PublicationStep {
   std::string sql;
   bool creates = false;
+  // The tables that are added to a publication that is there.
+  std::vector<TableInfo> added;
+  // The role owns all that it takes.
+  bool owned = true;
+
+  Error needs_owner() const {
+    return operator_error(Code::kPermission, "the role may not publish every captured table",
+                          "Run as the owner of the tables or a superuser: " + sql);
+  }
 };
 
 Result<PublicationStep> next_publication_step(PGconn* connection, const ServerInfo& server,
@@ -159,16 +171,50 @@ Result<PublicationStep> next_publication_step(PGconn* connection, const ServerIn
           "Correct source.tables, or create the tables first"));
     }
     ROWTIDE_TRY(refuse_unidentified(all, wanted));
-    return PublicationStep{create_publication_sql(server, config, names.publication,
-                                                  wants_all_tables(server, patterns), wanted),
-                           true};
+    return PublicationStep{
+        .sql = create_publication_sql(server, config, names.publication,
+                                      wants_all_tables(server, patterns), wanted),
+        .creates = true,
+        .added = {},
+        .owned = std::ranges::all_of(wanted, &TableInfo::owned)};
   }
-  ROWTIDE_TRY_ASSIGN(const auto missing, not_covered(connection, names.publication, wanted));
+  ROWTIDE_TRY_ASSIGN(auto missing, not_covered(connection, names.publication, wanted));
   if (missing.empty()) {
     return PublicationStep{};
   }
   ROWTIDE_TRY(refuse_unidentified(all, missing));
-  return PublicationStep{add_tables_sql(names.publication, missing), false};
+  const bool owned = publication->owned && std::ranges::all_of(missing, &TableInfo::owned);
+  std::string sql = add_tables_sql(names.publication, missing);
+  return PublicationStep{std::move(sql), false, std::move(missing), owned};
+}
+
+// Whether the step may be taken from here at all.
+Result<void> check_step(const ServerInfo& server, const PostgresSourceConfig& config,
+                        const Names& names, const PublicationStep& step) {
+  if (!step.sql.empty() && (!config.create || server.in_recovery)) {
+    return fail(operator_error(
+        Code::kNotFound,
+        fmt::format("publication {} {}", names.publication,
+                    step.creates ? "does not exist" : "lacks captured tables"),
+        (server.in_recovery ? "Run on the primary: " : "Run as the owner of the tables: ") +
+            step.sql));
+  }
+  return {};
+}
+
+// A transaction that has written to a table before it was published, and commits afterwards, is
+// neither in the stream nor in a snapshot that is taken meanwhile. So writers are waited for: what
+// they wrote is committed, and whoever writes next is published.
+std::string locked_sql(const PublicationStep& step) {
+  std::string tables;
+  for (const TableInfo& table : step.added) {
+    tables += (tables.empty() ? "" : ", ") + table.sql_name();
+  }
+  return tables.empty() ? step.sql
+                        : fmt::format(
+                              "SET LOCAL lock_timeout = {}; LOCK TABLE {} IN SHARE ROW "
+                              "EXCLUSIVE MODE; {}",
+                              kLockTimeout.count(), tables, step.sql);
 }
 
 Result<bool> ensure_publication(PGconn* connection, const ServerInfo& server,
@@ -177,19 +223,19 @@ Result<bool> ensure_publication(PGconn* connection, const ServerInfo& server,
   if (step.sql.empty()) {
     return false;
   }
-  if (!config.create || server.in_recovery) {
-    return fail(operator_error(
-        Code::kNotFound,
-        fmt::format("publication {} {}", names.publication,
-                    step.creates ? "does not exist" : "lacks captured tables"),
-        (server.in_recovery ? "Run on the primary: " : "Run as the owner of the tables: ") +
-            step.sql));
-  }
-  auto done = query(connection, step.sql);
+  ROWTIDE_TRY(check_step(server, config, names, step));
+  auto done = query(connection, locked_sql(step));
   if (!done) {
     Error error = std::move(done).error();
+    if (error.message.find("[SQLSTATE 55P03]") != std::string::npos) {
+      error = retry_error(
+          Code::kTimeout,
+          "a transaction that is running has written to a table that is to be added",
+          "It is added once no such transaction is left: SELECT pid, xact_start, query FROM "
+          "pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start");
+    }
     if (error.code == Code::kPermission) {
-      error.remedy = "Run as the owner of the tables or a superuser: " + step.sql;
+      error.remedy = step.needs_owner().remedy;
     }
     return fail(std::move(error).with_context("publication " + names.publication));
   }
@@ -197,6 +243,17 @@ Result<bool> ensure_publication(PGconn* connection, const ServerInfo& server,
 }
 
 }  // namespace
+
+Result<void> check_publication(PGconn* connection, const PostgresSourceConfig& config,
+                               const Names& names) {
+  ROWTIDE_TRY_ASSIGN(const auto server, load_server(connection));
+  ROWTIDE_TRY_ASSIGN(const auto step, next_publication_step(connection, server, config, names));
+  ROWTIDE_TRY(check_step(server, config, names, step));
+  if (!step.owned && !server.superuser) {
+    return fail(step.needs_owner().with_context("publication " + names.publication));
+  }
+  return {};
+}
 
 Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
                               const Names& names, bool has_position) {

@@ -34,4 +34,9 @@ struct Provisioned {
 Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
                               const Names& names, bool has_position);
 
+// Whether provision() could make the publication cover what the configuration takes; the error is
+// the one that it would end with. Changes nothing.
+Result<void> check_publication(PGconn* connection, const PostgresSourceConfig& config,
+                               const Names& names);
+
 }  // namespace rowtide::postgres

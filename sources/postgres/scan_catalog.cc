@@ -235,9 +235,27 @@ bool named(const TablePatterns& patterns, const TableInfo& table,
          });
 }
 
-Result<std::vector<TableInfo>> load_captured(PGconn* connection, const PostgresSourceConfig& config,
-                                             const std::string& publication,
-                                             std::span<const std::string> patterns) {
+struct CapturedTable {
+  TableInfo info;
+  std::vector<std::pair<std::string, std::string>> above;
+};
+
+std::vector<std::pair<std::string, std::string>> names_above(const TableInfo& table,
+                                                             const std::vector<TableInfo>& all) {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const TableInfo& above : all) {
+    if (above.partitioned &&
+        std::ranges::find(table.ancestors, above.relation_id) != table.ancestors.end()) {
+      names.emplace_back(above.schema, above.table);
+    }
+  }
+  return names;
+}
+
+Result<std::vector<CapturedTable>> load_captured(PGconn* connection,
+                                                 const PostgresSourceConfig& config,
+                                                 const std::string& publication,
+                                                 std::span<const std::string> patterns) {
   ROWTIDE_TRY_ASSIGN(const auto configured, TablePatterns::parse(config.tables));
   ROWTIDE_TRY_ASSIGN(const auto asked, TablePatterns::parse(patterns));
   ROWTIDE_TRY_ASSIGN(const auto all, load_tables(connection));
@@ -262,8 +280,14 @@ Result<std::vector<TableInfo>> load_captured(PGconn* connection, const PostgresS
                                  "See the source's tables and the publication"));
     }
   }
-  std::erase_if(captured, [&](const TableInfo& table) { return !named(asked, table, all); });
-  return captured;
+  std::vector<CapturedTable> chosen;
+  for (TableInfo& table : captured) {
+    if (named(asked, table, all)) {
+      auto above = names_above(table, all);
+      chosen.push_back({std::move(table), std::move(above)});
+    }
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -302,7 +326,7 @@ Result<std::vector<ScanTable>> load_scan_tables(PGconn* connection,
                                                 TypeCatalog& types) {
   ROWTIDE_TRY_ASSIGN(const auto captured, load_captured(connection, config, publication, patterns));
   std::vector<ScanTable> tables;
-  for (const TableInfo& info : captured) {
+  for (const auto& [info, above] : captured) {
     auto relation = load_scan_relation(connection, info.relation_id, publication, types);
     if (!relation && relation.error().code == Code::kNotFound) {
       continue;  // dropped since the list was read
@@ -311,6 +335,7 @@ Result<std::vector<ScanTable>> load_scan_tables(PGconn* connection,
       return fail(std::move(relation).error());
     }
     ROWTIDE_TRY_ASSIGN(auto table, describe_table(connection, *relation));
+    table.above = above;
     tables.push_back(std::move(table));
   }
   return tables;

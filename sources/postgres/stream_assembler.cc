@@ -52,7 +52,7 @@ Result<void> StreamAssembler::reset(const Start& start) {
   prepared_.clear();
   release_.reset();
   relations_.reset();
-  delivered_.stream_started(start.timeline);
+  delivered_.stream_started(start.timeline, start.log_end, start.system_id);
   token_ = token_for(start.start_lsn);
   return store_.clear(pipeline_);
 }

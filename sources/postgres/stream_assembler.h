@@ -36,6 +36,8 @@ class StreamAssembler {
     std::string system_id;
     std::uint32_t timeline = 0;
     std::uint64_t start_lsn = 0;
+    // The end of the server's log now.
+    std::uint64_t log_end = 0;
     // What was delivered to the lane that is furthest behind, and to the one furthest ahead.
     std::optional<Position> delivered;
     std::optional<Position> highest;

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "engine/client/postgres_client.h"
 #include "sources/postgres/postgres_config.h"
 
@@ -57,49 +59,87 @@ Result<bool> visible_on_primary(PGconn* connection, DeliveredTransactions& deliv
   return delivered.all_visible(snapshot, mark);
 }
 
-Result<bool> visible_on_standby(PGconn* connection, std::uint64_t commit_lsn) {
-  ROWTIDE_TRY_ASSIGN(const auto rows,
-                     query(connection, "SELECT pg_catalog.pg_last_wal_replay_lsn()"));
-  if (rows.rows() == 0 || rows.is_null(0, 0)) {
-    return false;
-  }
-  // The LSN of a commit is where its record begins.
-  ROWTIDE_TRY_ASSIGN(const std::uint64_t replayed, parse_lsn(rows.text(0, 0)));
-  return replayed > commit_lsn;
-}
+// Waits between two looks, each time longer.
+class Pauses {
+ public:
+  Pauses(const Clock& clock, Deadline until) : clock_(clock), until_(until) {}
 
-void pause(microseconds length) {
-  const auto ns = std::chrono::nanoseconds(length).count();
-  const timespec time{ns / 1'000'000'000, ns % 1'000'000'000};
-  ::nanosleep(&time, nullptr);
-}
+  // False when the time is over.
+  bool pause() {
+    const auto now = clock_.now();
+    if (now >= until_) {
+      return false;
+    }
+    const auto left = std::chrono::ceil<microseconds>(until_ - now);
+    const auto ns = std::chrono::nanoseconds(std::min(length_, left)).count();
+    const timespec time{ns / 1'000'000'000, ns % 1'000'000'000};
+    ::nanosleep(&time, nullptr);
+    length_ = std::min(length_ * 2, kLongestPause);
+    return true;
+  }
+
+ private:
+  const Clock& clock_;
+  const Deadline until_;
+  microseconds length_ = kShortestPause;
+};
 
 }  // namespace
 
-Result<void> wait_until_visible(PGconn* connection, DeliveredTransactions& delivered, bool standby,
+Result<void> wait_until_visible(PGconn* connection, DeliveredTransactions& delivered,
                                 const Clock& clock, Deadline until) {
   const auto mark = delivered.mark();
-  const auto commit_lsn = delivered.commit_lsn();
-  microseconds length = kShortestPause;
+  Pauses pauses(clock, until);
   while (true) {
-    ROWTIDE_TRY_ASSIGN(const bool visible, standby
-                                               ? visible_on_standby(connection, commit_lsn)
-                                               : visible_on_primary(connection, delivered, mark));
+    ROWTIDE_TRY_ASSIGN(const bool visible, visible_on_primary(connection, delivered, mark));
     if (visible) {
       return {};
     }
-    const auto now = clock.now();
-    if (now >= until) {
+    if (!pauses.pause()) {
       return fail(retry_error(Code::kTimeout,
                               "transactions that the stream has delivered are not visible to "
                               "readers of the server yet",
                               "A commit waits for a synchronous standby: bring the standby back, "
                               "or change synchronous_standby_names"));
     }
-    const auto left = std::chrono::ceil<microseconds>(until - now);
-    pause(std::min(length, left));
-    length = std::min(length * 2, kLongestPause);
   }
+}
+
+Result<void> wait_until_replayed(PGconn* connection, const DeliveredTransactions& delivered,
+                                 bool beside, const Clock& clock, Deadline until) {
+  const ReplayGoal goal{delivered.commit_lsn(), beside ? delivered.log_end() : 0};
+  Pauses pauses(clock, until);
+  while (true) {
+    auto replayed = check_replayed(connection, goal);
+    if (replayed || replayed.error().code != Code::kTimeout || !pauses.pause()) {
+      return replayed;
+    }
+  }
+}
+
+Result<void> check_replayed(PGconn* connection, const ReplayGoal& goal) {
+  ROWTIDE_TRY_ASSIGN(const auto rows, query(connection,
+                                            "SELECT pg_catalog.pg_last_wal_replay_lsn(), CASE WHEN"
+                                            " pg_catalog.pg_is_in_recovery() THEN"
+                                            " pg_catalog.pg_is_wal_replay_paused() END"));
+  // A server that was promoted keeps the place where its recovery ended.
+  std::uint64_t replayed_lsn = 0;
+  if (rows.rows() == 1 && !rows.is_null(0, 0)) {
+    ROWTIDE_TRY_ASSIGN(replayed_lsn, parse_lsn(rows.text(0, 0)));
+  }
+  if (goal.is_reached(replayed_lsn)) {
+    return {};
+  }
+  const std::uint64_t wanted_lsn = std::max(goal.commit_lsn + 1, goal.log_end);
+  const bool paused = rows.rows() == 1 && rows.boolean(0, 1);
+  return fail(retry_error(
+      Code::kTimeout,
+      fmt::format("the standby is {} bytes behind the stream: it has replayed the log up to {}, "
+                  "and {} is needed{}",
+                  wanted_lsn - replayed_lsn, lsn_text(replayed_lsn), lsn_text(wanted_lsn),
+                  paused ? "; its replay is paused" : ""),
+      paused ? "On the standby: SELECT pg_wal_replay_resume()"
+             : "Tables are read on once it has caught up"));
 }
 
 }  // namespace rowtide::postgres

@@ -21,6 +21,7 @@ class Watermark {
   // A standby is not written to.
   explicit Watermark(bool standby) : standby_(standby), may_write_(!standby) {}
 
+  bool is_of_standby() const noexcept { return standby_; }
   // On a connection outside of a transaction.
   Result<std::uint64_t> lsn(PGconn* connection, const Clock& clock);
 

@@ -6,6 +6,7 @@ parts when the first 60 rows are delivered: keys up to 600 are handed out, those
 read and wait, and those from about 1500 on are not read yet.
 """
 
+import json
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Case:
     fold: bool = True
     settle: bool = True
     again: bool = False  # a row that was updated lies elsewhere then, and may be read there too
+    told_as: dict = field(default_factory=dict)  # names of before, which the backfill goes on with
     broken: str = ""  # why the product does not do it yet
 
 
@@ -143,6 +145,27 @@ def add_sink(run):
     run.restart(signal.SIGTERM)
 
 
+def miss_deletes(run):
+    """Rows of the mirror are deleted in the source without the stream telling."""
+    run.drain()
+    run.sql(f"ALTER PUBLICATION {run.slot} SET (publish = 'insert, update, truncate')")
+    run.sql("DELETE FROM t WHERE id % 50 = 0")
+    run.sql(f"ALTER PUBLICATION {run.slot} SET (publish = 'insert, update, delete, truncate')")
+
+
+def never_fewer_rows(run):
+    """Until the latest backfill is over, a reader of the mirror finds all rows of the source."""
+    exist = run.sql("SELECT count(*) FROM t")[0][0]
+    seen = set()
+    while run.backfill()["state"] in ("waiting", "running"):
+        asked = run.daemon.tool("query", "shop", "SELECT count(*) AS n FROM public.t", "--sink",
+                                "duck", "--json")
+        run.test.assertEqual(asked.returncode, 0, asked.stdout + asked.stderr)
+        seen.add(int(json.loads(asked.stdout)["rows"][0][0]))
+    run.test.assertEqual(seen - {exist, exist + 40}, set())
+    run.test.assertIn(exist + 40, seen, "nobody looked while the copy was being filled")
+
+
 def second_waits(run):
     run.until(lambda: run.backfill(0)["state"] == "running", "the first runs")
     run.test.assertEqual(run.backfill(1)["state"], "waiting")
@@ -187,6 +210,19 @@ def outdated(run):
 def only_the_rest(run):
     """60 of 200 rows were durable at the restart; chunks count from there."""
     run.test.assertLessEqual(run.notes["backfills"][-1]["chunks_read"], 16)
+
+
+def tells_of_each_chunk(run):
+    """20 chunks of 10 rows, one of which a kill may have cut in two."""
+    told = [e for e in run.events(None, ("m",)) if e["prefix"] == "rowtide.backfill"]
+    kinds = Counter(json.loads(e["content"])["event"] for e in told)
+    run.test.assertEqual((kinds["started"], kinds["finished"]), (2, 2), kinds)
+    run.test.assertIn(kinds["chunk"], (20, 21), kinds)
+
+
+def no_word_of_it(run):
+    prefixes = {e["prefix"] for e in run.events(None, ("m",))}
+    run.test.assertNotIn("rowtide.backfill", prefixes)
 
 
 def later_sink_has_everything(run):
@@ -316,7 +352,8 @@ CASES = [
           "UPDATE t SET v = 5000000000 + id WHERE id % 70 = 0"], [], WHOLE),
     Case("rename_table", "another name in the middle: another backfill completes it",
          [window, "ALTER TABLE t RENAME TO renamed", ended, start("--table", "public.renamed"),
-          UPDATE.replace(" t ", " renamed ")], [], WHOLE, tables=("renamed",), fold=False),
+          UPDATE.replace(" t ", " renamed ")], [], WHOLE, tables=("renamed",), fold=False,
+         told_as={"renamed": "t"}),
     Case("drop_table", "gone in the middle: the tables behind it are read",
          [window, "DROP TABLE t"], [reads("z", 60), backfilled("finished")], WHOLE + plain("z")),
 
@@ -325,6 +362,10 @@ CASES = [
          [only_the_rest], WHOLE),
     Case("sigkill", "and after a crash", [window, UPDATE, durable, restart(signal.SIGKILL)],
          [only_the_rest], WHOLE),
+    Case("events_over_a_crash", "the stream tells once where it begins, gets on and ends",
+         [window, restart(signal.SIGKILL)], [tells_of_each_chunk], WHOLE),
+    Case("no_events", "unless it is not to", [window], [no_word_of_it], WHOLE,
+         backfill={**SLOW, "events": False}),
     Case("pause_and_resume", "nothing is read meanwhile, changes go on",
          [window, act("pause"), state("paused"), stays_paused, TO_READ, act("resume")],
          [backfilled("finished")], WHOLE),
@@ -357,6 +398,17 @@ CASES = [
           start("--table", "public.t", "--columns", "extra"), lambda run: run.state("running"),
           UPDATE, DELETE, INSERT, "UPDATE t SET v = v + 1, extra = 'e' WHERE id % 60 = 0"], [],
          TOASTED, backfill=SLOW),
+    Case("replace", "a copy takes the place of a mirror that holds rows of its own, at once",
+         [ended, miss_deletes, start("--table", "public.t", "--replace"), never_fewer_rows,
+          UPDATE], [reads("t", 360)], WHOLE, fold=False),
+    Case("replace_killed", "and is filled on after a kill, with what changes meanwhile",
+         [ended, miss_deletes, start("--table", "public.t", "--replace"), window, UPDATE,
+          restart(signal.SIGKILL, "DELETE FROM t WHERE id % 70 = 0"), lambda run: run.window(120),
+          INSERT, restart(signal.SIGKILL)], [], TOASTED, fold=False),
+    Case("replace_cancelled", "leaves the mirror as it is, and the next one starts anew",
+         [ended, miss_deletes, start("--table", "public.t", "--replace"), window, act("cancel"),
+          state("cancelled"), UPDATE, start("--table", "public.t", "--replace")], [], WHOLE,
+         fold=False),
     Case("unknown_names", "are refused by name, and bad conditions with the server's words",
          [refused("public.nope", by=("backfill", "start", "shop", "--table", "public.nope",
                                      "--wait")),

@@ -2,8 +2,8 @@
 
 Each case has a database, a slot and a daemon of its own, with a DuckDB mirror and JSON lines. Every
 case ends with the same checks, whatever else it says: the mirror equals the source row for row; no
-version of a row goes back in the lines, no backfill brings a row twice, and folding the lines gives
-the source.
+version of a row goes back in the lines, no backfill brings a row twice, folding the lines gives the
+source, and what the lines tell of backfills is told once and in its place.
 """
 
 import json
@@ -198,6 +198,35 @@ class Run:
                 rows[key] = 0
         return latest, seen
 
+    def check_story(self):
+        """Backfills and their tables begin before their rows and end behind them, once."""
+        phases, tables = {}, {}
+        for event in self.events():
+            if event["op"] == "r":
+                table = event["table"]
+                names = [f"public.{t}" for t in (table, self.case.told_as.get(table, table))]
+                self.test.assertIn("started", [phases.get((event["tx"], name)) for name in names],
+                                   event["position"])
+            if event["op"] != "m" or event["prefix"] != "rowtide.backfill":
+                continue
+            told = json.loads(event["content"])
+            id_, kind, name = told["backfill"], told["event"], told.get("table")
+            self.test.assertEqual(id_, event["tx"])
+            self.test.assertNotIn(phases.get((id_, None)), ("finished", "cancelled"), told)
+            before = None if kind == "started" else "started"
+            self.test.assertEqual(phases.get((id_, name)), before, told)
+            self.test.assertGreaterEqual(told["rows"], tables.get((id_, name), 0), told)
+            tables[id_, name] = told["rows"]
+            if kind != "chunk":
+                phases[id_, name] = kind
+        for backfill in self.notes.get("backfills", []):
+            mine = {name: kind for (id_, name), kind in phases.items() if id_ == backfill["id"]}
+            if mine and backfill["state"] == "finished":
+                self.test.assertEqual(set(mine.values()), {"finished"}, mine)
+            if mine and backfill["state"] == "cancelled":
+                self.test.assertEqual(mine[None], "cancelled", mine)
+        return phases
+
     @staticmethod
     def key_text(key):
         return tuple(compare.from_json("time", cell) for cell in key.values())
@@ -249,6 +278,8 @@ class Backfill(unittest.TestCase):
                 self.run_steps(case, run)
                 run.check_mirror()
                 run.check_lines()
+                if case.backfill.get("events", True):
+                    run.check_story()
                 for check in case.holds:
                     check(run)
             finally:

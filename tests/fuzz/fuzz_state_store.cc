@@ -45,6 +45,11 @@ void decode_as(RecordType type, std::string_view record) {
         ROWTIDE_ASSERT(encode_backfill(kKey, *text) == record);
       }
       break;
+    case RecordType::kCaptured:
+      if (const auto patterns = decode_captured(kKey, record); patterns) {
+        ROWTIDE_ASSERT(encode_captured(kKey, *patterns) == record);
+      }
+      break;
   }
 }
 
@@ -54,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) {
     return 0;
   }
-  const auto type = static_cast<RecordType>(data[0] % 5 + 1);
+  const auto type = static_cast<RecordType>(data[0] % 6 + 1);
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   decode_as(type, rest);
   decode_as(type, seal(kKey, type, rest));

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 
@@ -67,9 +68,12 @@ def unprivileged():
 
 
 class PostgresServer:
-    """One server. Usable as a context manager; also ended when the process ends."""
+    """One server. Usable as a context manager; also ended when the process ends.
 
-    def __init__(self, version=15, settings=None, name="pg"):
+    With `primary`, a running server, it is a physical standby of it.
+    """
+
+    def __init__(self, version=15, settings=None, name="pg", primary=None):
         self.version = version
         self.bin = programs(version)
         self.settings = {**DEFAULT_SETTINGS, **(settings or {})}
@@ -82,9 +86,42 @@ class PostgresServer:
         if self._as_user:
             os.chown(self.scratch.path, self._as_user["user"], self._as_user["group"])
         self._cleanup = at_end(self._kill_quietly)
-        self._initdb()
+        if primary:
+            self._basebackup(primary)
+        else:
+            self._initdb()
 
     # --- life ---
+
+    def _basebackup(self, primary):
+        """Not pg_basebackup, which the packages of some versions lack."""
+        modern = self.version >= 15
+        connection = primary.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backup_start('standby', true)" if modern else
+                               "SELECT pg_start_backup('standby', true, false)")
+                # Files that go away meanwhile are not missed: the log has it all.
+                subprocess.run(["cp", "-a", primary.data, self.data], stderr=subprocess.DEVNULL)
+                cursor.execute("SELECT labelfile FROM pg_backup_stop(false)" if modern else
+                               "SELECT labelfile FROM pg_stop_backup(false, false)")
+                label = cursor.fetchone()[0]
+        finally:
+            connection.close()
+        for path in ("postmaster.pid", "postmaster.opts", "pg_wal/archive_status", "pg_replslot"):
+            full = os.path.join(self.data, path)
+            shutil.rmtree(full) if os.path.isdir(full) else os.remove(full)
+        for name, text in (("backup_label", label), ("standby.signal", "")):
+            with open(os.path.join(self.data, name), "w") as file:
+                file.write(text)
+        for folder in ("pg_wal/archive_status", "pg_replslot"):
+            os.mkdir(os.path.join(self.data, folder), 0o700)
+        if self._as_user:
+            for path in ("backup_label", "standby.signal", "pg_wal/archive_status", "pg_replslot"):
+                os.chown(os.path.join(self.data, path),
+                         self._as_user["user"], self._as_user["group"])
+        self.settings["primary_conninfo"] = f"host=127.0.0.1 port={primary.port} user=postgres"
+        self._configure()
 
     def _initdb(self):
         done = subprocess.run(
@@ -97,6 +134,9 @@ class PostgresServer:
         )
         if done.returncode != 0:
             raise RuntimeError(f"initdb of PostgreSQL {self.version} failed:\n{done.stderr}")
+        self._configure()
+
+    def _configure(self):
         with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
             conf.write("listen_addresses = '127.0.0.1'\n")
             conf.write(f"unix_socket_directories = '{self.scratch.path}'\n")
@@ -241,6 +281,24 @@ class PostgresServer:
             "restart_lsn": None if restart is None else int(restart),
             "confirmed_flush_lsn": None if confirmed is None else int(confirmed),
         }
+
+    def standby(self, settings=None, name="standby"):
+        """A physical standby of this server, not started yet."""
+        settings = {**self.settings, "hot_standby_feedback": "on", **(settings or {})}
+        return PostgresServer(self.version, settings, name, primary=self)
+
+    def pause_replay(self):
+        """Of a standby; returns when nothing is replayed any more."""
+        self.execute("SELECT pg_wal_replay_pause()")
+        if self.version >= 14:
+            wait_until(lambda: self.execute("SELECT pg_get_wal_replay_pause_state()")[0][0]
+                       == "paused", 30, "replay paused", 0.01)
+
+    def resume_replay(self):
+        self.execute("SELECT pg_wal_replay_resume()")
+
+    def promote(self):
+        self.execute("SELECT pg_promote(true, 60)")
 
     def wal_position(self):
         return int(self.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")[0][0])

@@ -82,7 +82,13 @@ Result<void> PostgresServer::initialize(const Options& options) {
       return fail(server_error("there is no user postgres to run a server as"));
     }
   }
-  ROWTIDE_TRY(run("initdb", "-D data -U postgres -A trust -E UTF8 --no-locale --no-sync"));
+  if (options.primary == nullptr) {
+    ROWTIDE_TRY(run("initdb", "-D data -U postgres -A trust -E UTF8 --no-locale --no-sync"));
+  } else {
+    ROWTIDE_TRY(run("pg_basebackup",
+                    fmt::format("-h {} -p {} -U postgres -D data -R -c fast -N",
+                                options.primary->directory().string(), options.primary->port())));
+  }
   if (options.tcp) {
     port_ = free_port();
   }

@@ -22,6 +22,8 @@ class PostgresServer {
     bool tcp = false;
     // Where the server's programs are, in place of the ones above.
     std::filesystem::path programs;
+    // Makes a physical standby of this server, which runs.
+    const PostgresServer* primary = nullptr;
   };
 
   static Result<std::unique_ptr<PostgresServer>> start(const Options& options);

@@ -6,6 +6,7 @@ rowtide_test(control_test
     control_backfill_tool.cc
     control_backfill_views.cc
     control_metrics.cc
+    control_reload.cc
     control_server.cc
     control_status_json.cc
     control_tail.cc

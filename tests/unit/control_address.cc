@@ -35,7 +35,8 @@ TEST(AdminAddress, RefusesWhatIsNone) {
 Result<std::unique_ptr<AdminServer>> try_serve(FakePlane& plane, const std::string& listen) {
   static const SystemClock kClock;
   static FakeBackfills backfills;
-  return AdminServer::start(listen, Secret(), plane, backfills, kClock, Log::silent());
+  static FakeConfig config;
+  return AdminServer::start(listen, Secret(), plane, backfills, config, kClock, Log::silent());
 }
 
 TEST(AdminListener, APortInUseIsAClearError) {

@@ -70,11 +70,13 @@ TEST_F(BackfillRoutes, StartsWhatTheBodyAsksFor) {
       start(R"({"tables":["public.orders","public.i*"],"where":"id > 10","columns":["id","a b"]})");
   EXPECT_EQ(status_of(answer), 201);
   EXPECT_EQ(body_of(answer), "{\"id\":\"7\"}\n");
-  EXPECT_EQ(status_of(start(R"({"tables":["*.*"]})")), 201);
+  EXPECT_EQ(status_of(start(R"({"tables":["*.*"],"replace":true})")), 201);
   const auto started = backfills_.started();
   ASSERT_EQ(started.size(), 2U);
   EXPECT_EQ(started[0].tables, (std::vector<std::string>{"public.orders", "public.i*"}));
   EXPECT_EQ(started[0].filter.where, "id > 10");
+  EXPECT_FALSE(started[0].replace);
+  EXPECT_TRUE(started[1].replace);
   EXPECT_EQ(started[0].filter.columns, (std::vector<std::string>{"id", "a b"}));
   EXPECT_EQ(started[1].tables, std::vector<std::string>{"*.*"});
   EXPECT_EQ(started[1].filter.where, "");
@@ -82,15 +84,27 @@ TEST_F(BackfillRoutes, StartsWhatTheBodyAsksFor) {
 }
 
 TEST_F(BackfillRoutes, StartsNothingForABodyThatIsNotQuiteRight) {
-  for (const char* body :
-       {"", "{", "[]", "{}", R"({"tables":"public.orders"})", R"({"tables":[]})",
-        R"({"tables":[7]})", R"({"tables":[""]})", R"({"tables":["orders"]})",
-        R"({"tables":["public.t","public.t"]})", R"({"tables":["public.t"],"where":""})",
-        R"({"tables":["public.t"],"where":" \n"})", R"({"tables":["public.t"],"where":7})",
-        R"({"tables":["public.t"],"where":null})", R"({"tables":["public.t"],"columns":[]})",
-        R"({"tables":["public.t"],"columns":"id"})",
-        R"({"tables":["public.t"],"columns":["id",""]})",
-        R"({"tables":["public.t"],"columns":["id","id"]})"}) {
+  for (const char* body : {"",
+                           "{",
+                           "[]",
+                           "{}",
+                           R"({"tables":"public.orders"})",
+                           R"({"tables":[]})",
+                           R"({"tables":[7]})",
+                           R"({"tables":[""]})",
+                           R"({"tables":["orders"]})",
+                           R"({"tables":["public.t","public.t"]})",
+                           R"({"tables":["public.t"],"where":""})",
+                           R"({"tables":["public.t"],"where":" \n"})",
+                           R"({"tables":["public.t"],"where":7})",
+                           R"({"tables":["public.t"],"where":null})",
+                           R"({"tables":["public.t"],"columns":[]})",
+                           R"({"tables":["public.t"],"replace":1})",
+                           R"({"tables":["public.t"],"replace":true,"where":"id > 10"})",
+                           R"({"tables":["public.t"],"replace":true,"columns":["id"]})",
+                           R"({"tables":["public.t"],"columns":"id"})",
+                           R"({"tables":["public.t"],"columns":["id",""]})",
+                           R"({"tables":["public.t"],"columns":["id","id"]})"}) {
     EXPECT_NE(problem(start(body), 400).at("remedy"), "") << body;
   }
   EXPECT_TRUE(backfills_.started().empty());
@@ -101,7 +115,7 @@ TEST_F(BackfillRoutes, AnUnknownMemberIsAnsweredWithTheOneThatWasMeant) {
   EXPECT_EQ(near.at("detail"), "member 'wher' is not known");
   EXPECT_EQ(near.at("remedy"), "Did you mean \"where\"?");
   EXPECT_EQ(problem(start(R"({"tables":["public.t"],"limit":7})"), 400).at("remedy"),
-            "Use one of: tables, where, columns");
+            "Use one of: tables, where, columns, replace");
   EXPECT_TRUE(backfills_.started().empty());
 }
 

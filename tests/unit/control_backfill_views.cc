@@ -42,6 +42,20 @@ ID  PIPELINE  STATE     DONE   ROWS  ESTIMATED  ROWS/S         ETA  CREATED     
 )");
 }
 
+TEST(BackfillView, ListsWhatARunningOneWaitsFor) {
+  BackfillStatus waiting = orders_backfill();
+  waiting.last_error =
+      retry_error(Code::kTimeout, "waits: 12 active sessions, max_load is 8", "later");
+  std::ostringstream out;
+  print_backfills(Json{{"backfills", {backfill_json(waiting)}}}, out, false);
+  EXPECT_NE(out.str().find("\n  waits: 12 active sessions, max_load is 8\n"), std::string::npos)
+      << out.str();
+  out.str("");
+  print_backfill(backfill_json(waiting), out, false);
+  EXPECT_NE(out.str().find("running (waits: 12 active sessions, max_load is 8)"), std::string::npos)
+      << out.str();
+}
+
 TEST(BackfillView, SaysWhenThereAreNone) {
   std::ostringstream out;
   print_backfills(Json{{"backfills", Json::array()}}, out, false);

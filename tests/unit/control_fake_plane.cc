@@ -264,11 +264,34 @@ std::vector<std::pair<std::string, BackfillControl::Action>> FakeBackfills::acts
   return acts_;
 }
 
+Result<ReloadReport> FakeConfig::reload() {
+  const std::scoped_lock lock(mutex_);
+  ++reloads_;
+  return outcome_;
+}
+
+void FakeConfig::play(Result<ReloadReport> outcome) {
+  const std::scoped_lock lock(mutex_);
+  outcome_ = std::move(outcome);
+}
+
+int FakeConfig::reloads() const {
+  const std::scoped_lock lock(mutex_);
+  return reloads_;
+}
+
 std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
                                    std::string_view listen, std::string token) {
+  static FakeConfig same;
+  return serve(plane, backfills, same, listen, std::move(token));
+}
+
+std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
+                                   ConfigControl& config, std::string_view listen,
+                                   std::string token) {
   static const SystemClock kClock;
-  auto server =
-      AdminServer::start(listen, Secret(std::move(token)), plane, backfills, kClock, Log::silent());
+  auto server = AdminServer::start(listen, Secret(std::move(token)), plane, backfills, config,
+                                   kClock, Log::silent());
   if (!server) {
     ADD_FAILURE() << server.error().to_text();
     return nullptr;

@@ -15,6 +15,7 @@
 
 #include "engine/api/backfill.h"
 #include "engine/api/control.h"
+#include "engine/api/reload.h"
 #include "engine/base/clock.h"
 #include "engine/control/admin_server.h"
 
@@ -89,7 +90,25 @@ class FakeBackfills final : public BackfillControl {
   std::vector<std::pair<std::string, Action>> acts_;
 };
 
+// A configuration that is taken up as a test says, and that counts how often.
+class FakeConfig final : public ConfigControl {
+ public:
+  Result<ReloadReport> reload() override;
+
+  void play(Result<ReloadReport> outcome);
+  int reloads() const;
+
+ private:
+  mutable std::mutex mutex_;
+  Result<ReloadReport> outcome_;
+  int reloads_ = 0;
+};
+
 // A running server; `listen` as in the configuration.
+std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
+                                   ConfigControl& config, std::string_view listen = "127.0.0.1:0",
+                                   std::string token = {});
+// The same for a test that reloads nothing.
 std::unique_ptr<AdminServer> serve(ControlPlane& plane, BackfillControl& backfills,
                                    std::string_view listen = "127.0.0.1:0", std::string token = {});
 // The same for a test that asks nothing about backfills: there are none.

@@ -52,6 +52,7 @@ constexpr std::string_view kBackfill = R"json({
       "public.orders"
     ],
     "where": "id > 10",
+    "replace": false,
     "columns": [
       "id",
       "note"

@@ -30,6 +30,10 @@ TEST(Records, SurviveTheRoundTrip) {
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->content_hash, 42U);
   EXPECT_EQ(decoded->schema, *schema);
+  for (const auto& patterns : std::vector<std::vector<std::string>>{
+           {}, {"public.*"}, {"public.*", std::string("!a\0b", 4), ""}}) {
+    EXPECT_EQ(decode_captured("k", encode_captured("k", patterns)).value(), patterns);
+  }
 }
 
 TEST(Records, AnyFlippedBitIsFound) {
@@ -78,6 +82,8 @@ TEST(Records, ALengthThatLiesIsDamage) {
                                   std::string(25, '\x02'), std::string(26, '\0'), std::string()}) {
     EXPECT_EQ(decode_lane("k", seal("k", RecordType::kLane, body)).error().code, Code::kCorrupt);
   }
+  EXPECT_EQ(decode_captured("k", seal("k", RecordType::kCaptured, "\xFF\xFF\xFF\xFF")).error().code,
+            Code::kCorrupt);
   EXPECT_FALSE(decode_schema_record(
       "k", seal("k", RecordType::kSchema, std::string(8, '\0') + std::string("\0\0\0\2{}", 6))));
 }

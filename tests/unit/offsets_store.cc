@@ -57,6 +57,18 @@ void keeps_its_promises(StateStore& store) {
   EXPECT_EQ(store.load("other").value().lanes["files"], lane_at(7));
   EXPECT_TRUE(store.load("nobody").value().lanes.empty());
 
+  EXPECT_EQ(shop.captured, std::nullopt);
+  Commit grown{"shop", {}, {}};
+  grown.backfills = {{"shop-2", "what is new"}};
+  grown.captured = std::vector<std::string>{"public.*", "!public.audit"};
+  ASSERT_TRUE(store.commit(std::span(&grown, 1)));
+  shop = store.load("shop").value();
+  EXPECT_EQ(shop.captured, grown.captured);
+  EXPECT_EQ(shop.backfills, grown.backfills);
+  EXPECT_EQ(store.load("other").value().captured, std::nullopt);
+  ASSERT_TRUE(store.commit(std::vector<Commit>{{"shop", {{"files", lane_at(201)}}, {}}}));
+  EXPECT_EQ(store.load("shop").value().captured, grown.captured);
+
   ASSERT_TRUE(store.set_lane("shop", "files", lane_at(50)));
   ASSERT_TRUE(store.erase_lane("shop", "lake"));
   shop = store.load("shop").value();
@@ -81,6 +93,8 @@ TEST(RocksStore, FindsEverythingAgainAfterReopening) {
   auto shop = store->load("shop").value();
   EXPECT_EQ(shop.epoch, Epoch(2));
   EXPECT_EQ(shop.lanes["files"], lane_at(50));
+  EXPECT_EQ(shop.captured, (std::vector<std::string>{"public.*", "!public.audit"}));
+  EXPECT_EQ(shop.backfills.at("shop-2"), "what is new");
   EXPECT_EQ(shop.schemas.at(1001), *test::orders_schema());
   EXPECT_EQ(store->begin_epoch("shop", Epoch(0)).value(), Epoch(3));
   EXPECT_EQ(store->begin_epoch("shop", Epoch(1000)).value(), Epoch(1000));

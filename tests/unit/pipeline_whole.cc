@@ -236,6 +236,43 @@ TEST_F(Pipelines, PauseAndResume) {
   EXPECT_EQ(warehouse.delivered(), database->all_rows());
 }
 
+TEST_F(Pipelines, RetiredOnesDoNothingThatLasts) {
+  auto& warehouse = add_sink("warehouse");
+  database->committed = 2;
+  start();
+  ASSERT_TRUE(stored_at("warehouse", after(2)));
+  EXPECT_FALSE(pipeline->retired());
+  EXPECT_FALSE(pipeline->retire(std::chrono::seconds(30)));
+  EXPECT_TRUE(pipeline->retired());
+  database->commit_up_to(6);
+  EXPECT_EQ(pipeline->start().error().code, Code::kConflict);
+  EXPECT_EQ(pipeline->act(ControlPlane::Action::kRestart).error().code, Code::kConflict);
+  EXPECT_EQ(pipeline->set_offset("warehouse", after(5)).error().code, Code::kConflict);
+  EXPECT_EQ(store.load("shop")->lanes.at("warehouse").durable, after(2));
+  // The one that follows goes on where it stopped.
+  const auto former = std::move(pipeline);
+  start();
+  ASSERT_TRUE(stored_at("warehouse", after(6)));
+  EXPECT_EQ(warehouse.delivered(), database->all_rows());
+}
+
+TEST_F(Pipelines, APausedOneIsFollowedByAPausedOne) {
+  auto& warehouse = add_sink("warehouse");
+  database->committed = 2;
+  start();
+  ASSERT_TRUE(stored_at("warehouse", after(2)));
+  ASSERT_TRUE(pipeline->act(ControlPlane::Action::kPause));
+  ASSERT_TRUE(pipeline->retire(std::chrono::seconds(30)));
+  database->commit_up_to(6);
+  pipeline = std::make_unique<Pipeline>(make_settings(nullptr), store, committer, fake.runtime);
+  ASSERT_TRUE(pipeline->start(true));
+  ASSERT_TRUE(eventually([&] { return pipeline->status().state == RunState::kPaused; }));
+  EXPECT_EQ(warehouse.delivered().size(), 3U);
+  ASSERT_TRUE(pipeline->act(ControlPlane::Action::kResume));
+  ASSERT_TRUE(stored_at("warehouse", after(6)));
+  EXPECT_EQ(warehouse.delivered(), database->all_rows());
+}
+
 TEST_F(Pipelines, RefuseToMoveAnOffsetOfARunningStreamOrBackOverDeliveredRows) {
   add_sink("warehouse");
   database->committed = 4;

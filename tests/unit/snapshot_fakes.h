@@ -38,6 +38,7 @@ struct FakeShop {
   std::function<Result<void>(const ChunkRequest&)> on_open;
   // Before each slice and before the end.
   std::function<Result<void>(const ChunkRequest&)> on_read;
+  std::function<Result<std::uint64_t>()> on_load;
 
   std::size_t rows_read = 0;
   std::vector<ChunkRequest> chunks;
@@ -57,6 +58,7 @@ class FakeChunkReader final : public ChunkReader {
   Result<std::vector<ScanTable>> tables(std::span<const std::string> patterns) override;
   Result<ScanPlan> plan(const ScanTable& table, const ScanFilter& filter,
                         std::size_t parts) override;
+  Result<std::uint64_t> load() override { return shop_.on_load ? shop_.on_load() : 0; }
   Result<std::vector<std::size_t>> order(const ScanTable& table,
                                          std::span<const ScanKey> keys) override;
   Result<void> open_chunk(const ChunkRequest& request, Deadline until) override;

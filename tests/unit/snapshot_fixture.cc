@@ -136,6 +136,11 @@ void BackfillRunnerTest::take(const BatchPtr& batch) {
       if (!batch->is_for(i) || event.op == Op::kSchema) {
         continue;
       }
+      if (event.op == Op::kMessage) {
+        EXPECT_EQ(event.message_prefix, kBackfillEventPrefix);
+        lane.story.emplace_back(event.message_content);
+        continue;
+      }
       EXPECT_EQ(event.schema->columns.size(), std::max(event.after.size(), event.before.size()) +
                                                   (event.op == Op::kTruncate ? 3 : 0));
       auto& rows = lane.tables[event.schema->table];
@@ -158,6 +163,7 @@ void BackfillRunnerTest::take(const BatchPtr& batch) {
                     part ? kept.second : std::string(event.after[2].bytes())};
       }
       if (event.op == Op::kRead) {
+        lane.story.push_back(event.schema->table + " " + std::to_string(event.after[0].integer()));
         lane.reads.push_back(event.schema->table + " " + std::to_string(event.after[0].integer()));
       }
     }

@@ -28,6 +28,8 @@ struct FakeLane {
   std::map<std::string, std::map<std::int64_t, std::pair<std::string, std::string>>> tables;
   // "orders 5" for each row of a backfill.
   std::vector<std::string> reads;
+  // The same among what it was told of backfills, as the messages' contents.
+  std::vector<std::string> story;
 };
 
 // A runner between a FakeShop and lanes, with the test in the place of the reader thread.

@@ -252,7 +252,8 @@ TEST_F(AdoptTest, SaysWhatIsLeftOfTablesThatAreRead) {
   const TableLeft want{
       "public.a",
       8,
-      {{key(4), key(10), {"lake", "queue"}}, {key(10), std::nullopt, {"lake", "queue"}}}};
+      {{key(4), key(10), {"lake", "queue"}}, {key(10), std::nullopt, {"lake", "queue"}}},
+      Told{.unstarted = {"lake", "queue"}, .finished = {}}};
   EXPECT_EQ(work[0].tables, std::vector{want});
 }
 

@@ -78,7 +78,8 @@ TEST_F(BackfillActions, CancelledItLeavesTheToken) {
   ASSERT_TRUE(runner->act("shop-1", kCancel));
   EXPECT_TRUE(runner->waiting());
   ASSERT_TRUE(deliver_slice());
-  EXPECT_TRUE(last->events().empty());
+  ASSERT_EQ(last->events().size(), 1U);
+  EXPECT_EQ(last->events()[0].op, Op::kMessage);
   EXPECT_EQ(last->last_token(), source_token);
   EXPECT_FALSE(deliver_slice());
   beat();

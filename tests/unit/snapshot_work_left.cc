@@ -14,6 +14,7 @@ BackfillLeft everything_left() {
   left.spec.tables = {"public.o*", "sales.\"Odd # Name\""};
   left.spec.filter.where = "region = 'süd' AND note <> '\"'";
   left.spec.filter.columns = {"id", "größe"};
+  left.spec.replace = true;
   left.initial = true;
   left.sinks = {"lake", "warehouse"};
   left.created_at_us = 1'795'000'000'123'456;
@@ -26,6 +27,7 @@ void expect_same(const BackfillLeft& got, const BackfillLeft& want) {
   EXPECT_EQ(got.spec.tables, want.spec.tables);
   EXPECT_EQ(got.spec.filter.where, want.spec.filter.where);
   EXPECT_EQ(got.spec.filter.columns, want.spec.filter.columns);
+  EXPECT_EQ(got.spec.replace, want.spec.replace);
   EXPECT_EQ(got.initial, want.initial);
   EXPECT_EQ(got.sinks, want.sinks);
   EXPECT_EQ(got.created_at_us, want.created_at_us);
@@ -180,12 +182,14 @@ TEST(BackfillRecords, ComeBackAsTheyWere) {
   for (const auto state : {kWaiting, kRunning, kPaused, kFinished, kCancelled, kFailed}) {
     auto record = some_record();
     record.state = state;
+    record.spec.replace = state == kPaused;
     const auto decoded = decode_record(encode_record(record));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->id, record.id);
     EXPECT_EQ(decoded->spec.tables, record.spec.tables);
     EXPECT_EQ(decoded->spec.filter.where, record.spec.filter.where);
     EXPECT_EQ(decoded->spec.filter.columns, record.spec.filter.columns);
+    EXPECT_EQ(decoded->spec.replace, record.spec.replace);
     EXPECT_TRUE(decoded->initial);
     EXPECT_EQ(decoded->sinks, record.sinks);
     EXPECT_EQ(decoded->created_at_us, 17);

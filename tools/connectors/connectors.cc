@@ -1,5 +1,6 @@
 #include "tools/connectors/connectors.h"
 
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,12 +12,20 @@
 #ifdef ROWTIDE_WITH_DUCKDB
 #include "sinks/duckdb/duckdb_sink.h"
 #endif
+#ifdef ROWTIDE_WITH_MYSQL
+#include "sources/mysql/catalog.h"
+#include "sources/mysql/mysql_source.h"
+#include "sources/mysql/preflight.h"
+#include "sources/mysql/scan_catalog.h"
+#include "sources/mysql/starter_config.h"
+#endif
 #ifdef ROWTIDE_WITH_POSTGRES
 #include "engine/client/postgres_client.h"
 #include "sinks/postgres/postgres_sink.h"
 #include "sources/postgres/captured_tables.h"
 #include "sources/postgres/postgres_source.h"
 #include "sources/postgres/preflight.h"
+#include "sources/postgres/provision.h"
 #include "sources/postgres/scan_catalog.h"
 #include "sources/postgres/starter_config.h"
 #endif
@@ -76,9 +85,9 @@ struct AbsentConfig final : config::ConnectorConfig {
           }};
 }
 
-#ifdef ROWTIDE_WITH_POSTGRES
-// How a backfill would read the table.
-Finding scan_finding(const ScanTable& table) {
+#if defined(ROWTIDE_WITH_POSTGRES) || defined(ROWTIDE_WITH_MYSQL)
+// How a backfill would read the table. `fix`: how to give it a key.
+Finding scan_finding(const ScanTable& table, std::string_view fix) {
   Finding finding;
   finding.subject = "table " + table.qualified_name();
   finding.message =
@@ -86,11 +95,13 @@ Finding scan_finding(const ScanTable& table) {
   if (table.method == ScanMethod::kWhole) {
     finding.severity = Finding::Severity::kWarning;
     finding.message += "; a restart in its middle begins anew and repeats rows in a history";
-    finding.fix =
-        "Give it a primary key, or a unique index on NOT NULL columns as REPLICA IDENTITY";
+    finding.fix = fix;
   }
   return finding;
 }
+#endif
+
+#ifdef ROWTIDE_WITH_POSTGRES
 
 SourceCheck check_postgres(const config::ConnectorConfig& config, const std::string& pipeline) {
   const auto& source = dynamic_cast<const postgres::PostgresSourceConfig&>(config);
@@ -119,10 +130,113 @@ SourceCheck check_postgres(const config::ConnectorConfig& config, const std::str
   if (auto scans =
           postgres::load_scan_tables(connection->get(), source, names.publication, {}, types)) {
     for (const ScanTable& table : *scans) {
-      check.findings.push_back(scan_finding(table));
+      check.findings.push_back(
+          scan_finding(table,
+                       "Give it a primary key, or a unique index on NOT NULL columns as REPLICA "
+                       "IDENTITY"));
     }
   }
   return check;
+}
+
+Result<std::vector<std::string>> new_postgres_tables(const config::ConnectorConfig& before,
+                                                     const config::ConnectorConfig& after,
+                                                     const std::string& pipeline) {
+  const auto& source = dynamic_cast<const postgres::PostgresSourceConfig&>(after);
+  postgres::ConnectOptions options;
+  options.url = source.url;
+  options.password = source.password;
+  options.application_name = "rowtide reload";
+  ROWTIDE_TRY_ASSIGN(const auto connection, postgres::connect(options));
+  ROWTIDE_TRY(postgres::check_publication(connection.get(), source,
+                                          postgres::effective_names(source, pipeline)));
+  postgres::PostgresSourceConfig as_before = source;
+  as_before.tables = dynamic_cast<const postgres::PostgresSourceConfig&>(before).tables;
+  ROWTIDE_TRY_ASSIGN(const auto known, postgres::captured_tables(connection.get(), as_before));
+  ROWTIDE_TRY_ASSIGN(const auto taken, postgres::captured_tables(connection.get(), source));
+  std::set<std::uint64_t> known_ids;
+  for (const TableSchema& table : known) {
+    known_ids.insert(table.table_id);
+  }
+  std::vector<std::string> tables;
+  for (const TableSchema& table : taken) {
+    if (!known_ids.contains(table.table_id)) {
+      tables.push_back(table.schema + "." + table.table);
+    }
+  }
+  return tables;
+}
+#endif
+
+#ifdef ROWTIDE_WITH_MYSQL
+Result<std::vector<mysql::TableInfo>> mysql_tables(mysql::SqlSession& session,
+                                                   const mysql::MysqlSourceConfig& source) {
+  ROWTIDE_TRY_ASSIGN(const auto captured, mysql::CapturedTables::parse(source));
+  return mysql::load_tables(session, captured);
+}
+
+// Name and key are what sinks look at.
+TableSchema schema_of(const mysql::TableInfo& table) {
+  TableSchema schema;
+  schema.table_id = mysql::stable_table_id(table.database, table.table);
+  schema.schema = table.database;
+  schema.table = table.table;
+  for (const auto& name : table.primary_key) {
+    schema.key_columns.push_back(static_cast<std::uint32_t>(schema.columns.size()));
+    schema.columns.emplace_back().name = name;
+  }
+  schema.key_is_unique = !schema.key_columns.empty();
+  return schema;
+}
+
+SourceCheck check_mysql(const config::ConnectorConfig& config, const std::string& pipeline) {
+  const auto& source = dynamic_cast<const mysql::MysqlSourceConfig&>(config);
+  const auto error_finding = [](std::string subject, const Error& error) {
+    return Finding{Finding::Severity::kError, std::move(subject), error.message, error.remedy};
+  };
+  const auto options = mysql::connect_options(source);
+  if (!options) {
+    return {{error_finding("connection", options.error())}, {}};
+  }
+  const auto session = mysql::SqlSession::connect(*options);
+  if (!session) {
+    return {{error_finding("connection", session.error())}, {}};
+  }
+  SourceCheck check;
+  check.findings = mysql::preflight(**session, source, pipeline);
+  if (const auto tables = mysql_tables(**session, source)) {
+    for (const auto& table : *tables) {
+      check.tables.push_back(schema_of(table));
+    }
+  } else {
+    check.findings.push_back(error_finding("tables", tables.error()));
+  }
+  const auto captured = mysql::CapturedTables::parse(source);
+  if (const auto scans = captured ? mysql::load_scan_tables(**session, source, *captured, {})
+                                  : fail(captured.error())) {
+    for (const ScanTable& table : *scans) {
+      check.findings.push_back(scan_finding(table, "Give it a primary key"));
+    }
+  }
+  return check;
+}
+
+Result<std::vector<std::string>> new_mysql_tables(const config::ConnectorConfig& before,
+                                                  const config::ConnectorConfig& after,
+                                                  const std::string& /*pipeline*/) {
+  const auto& source = dynamic_cast<const mysql::MysqlSourceConfig&>(after);
+  ROWTIDE_TRY_ASSIGN(const auto options, mysql::connect_options(source));
+  ROWTIDE_TRY_ASSIGN(const auto session, mysql::SqlSession::connect(options));
+  ROWTIDE_TRY_ASSIGN(const auto known, mysql::CapturedTables::parse(
+                                           dynamic_cast<const mysql::MysqlSourceConfig&>(before)));
+  ROWTIDE_TRY_ASSIGN(const auto taken, mysql_tables(*session, source));
+  std::vector<std::string> tables;
+  for (const auto& table : taken) {
+    if (!known.matches(table.database, table.table)) {
+      tables.push_back(table.display_name());
+    }
+  }
+  return tables;
 }
 #endif
 
@@ -199,6 +313,10 @@ std::vector<SourceEntry> all_sources() {
         std::move(schemas), runtime);
   };
   postgres.check = check_postgres;
+  postgres.tables = [](const config::ConnectorConfig& config) {
+    return dynamic_cast<const postgres::PostgresSourceConfig&>(config).tables;
+  };
+  postgres.new_tables = new_postgres_tables;
   postgres.starter_config = postgres::starter_config;
   postgres.url_schemes = {"postgresql://", "postgres://"};
 #else
@@ -206,6 +324,27 @@ std::vector<SourceEntry> all_sources() {
       absent_schema("postgres", not_compiled_in("PostgreSQL source", "ROWTIDE_WITH_POSTGRES"));
 #endif
   entries.push_back(std::move(postgres));
+  SourceEntry mysql;
+#ifdef ROWTIDE_WITH_MYSQL
+  mysql.schema = {"mysql", "MySQL 8.0 and later, and MariaDB 10.6 and later, by the binary log.",
+                  describer<mysql::MysqlSourceConfig>()};
+  mysql.make = [](const config::ConnectorConfig& config, const std::string& pipeline,
+                  SpillStore& store, std::map<std::uint64_t, TableSchema> schemas,
+                  const Runtime& runtime) {
+    return mysql::MysqlSource::create(dynamic_cast<const mysql::MysqlSourceConfig&>(config),
+                                      pipeline, store, std::move(schemas), runtime);
+  };
+  mysql.check = check_mysql;
+  mysql.tables = [](const config::ConnectorConfig& config) {
+    return dynamic_cast<const mysql::MysqlSourceConfig&>(config).tables;
+  };
+  mysql.new_tables = new_mysql_tables;
+  mysql.starter_config = mysql::starter_config;
+  mysql.url_schemes = {"mysql://", "mariadb://"};
+#else
+  mysql.schema = absent_schema("mysql", not_compiled_in("MySQL source", "ROWTIDE_WITH_MYSQL"));
+#endif
+  entries.push_back(std::move(mysql));
   return entries;
 }
 

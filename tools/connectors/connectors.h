@@ -31,6 +31,14 @@ struct SourceEntry {
       make;
   // Connects and looks at everything that the source needs.
   std::function<SourceCheck(const config::ConnectorConfig&, const std::string& pipeline)> check;
+  // The patterns of the tables that it takes; null for a source that has none.
+  std::function<std::vector<std::string>(const config::ConnectorConfig&)> tables;
+  // What going over from `before` to `after` would bring, without doing it: the tables that are
+  // taken only then. An error that is not to be retried would stop the pipeline.
+  std::function<Result<std::vector<std::string>>(const config::ConnectorConfig& before,
+                                                 const config::ConnectorConfig& after,
+                                                 const std::string& pipeline)>
+      new_tables;
   // A commented configuration for the database at the URL.
   std::function<Result<std::string>(const std::string& url)> starter_config;
   // Which URLs starter_config understands.

@@ -109,6 +109,9 @@ int Commands::start_backfill() {
   if (!options_.columns.empty()) {
     body["columns"] = split_names(options_.columns);
   }
+  if (options_.replace) {
+    body["replace"] = true;
+  }
   const auto started = daemon->post(pipeline_path("backfills"), body);
   if (!started) {
     return report(started.error());

@@ -196,8 +196,11 @@ void print_backfills(const Json& answer, std::ostream& out, bool colours) {
                {remaining(backfill), Colour::kNone, true},
                {text(backfill, "created_at")},
                {tables_text(backfill)}});
+    const std::string why = text(member(backfill, "last_error"), "message");
     if (state == "failed") {
       add_error(table, backfill, "  ");
+    } else if (!why.empty()) {
+      table.line("  " + why, Colour::kYellow);
     }
   }
   table.print(out, colours);

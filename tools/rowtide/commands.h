@@ -44,6 +44,7 @@ struct CommandOptions {
   std::string backfill;
   std::vector<std::string> tables;
   std::string where;
+  bool replace = false;
   std::string columns;
   bool wait = false;
 };
@@ -63,6 +64,7 @@ class Commands {
   int show_offsets();
   int set_offsets();
   int act(const char* action);
+  int reload();
   int tail();
   int query();
   int check();

@@ -68,6 +68,11 @@ void add_daemon_commands(CommandLine& line) {
     add_json(line, command);
   }
 
+  auto* reload = add_command(line, app, "reload",
+                             "Take up what the configuration file says now about pipelines",
+                             [](Commands& c) { return c.reload(); });
+  add_json(line, reload);
+
   auto* tail =
       add_command(line, app, "tail", "Show live events", [](Commands& c) { return c.tail(); });
   add_pipeline(line, tail);
@@ -128,6 +133,8 @@ void add_backfill_start(CommandLine& line, CLI::App& backfill) {
       ->add_option("--columns", options.columns,
                    "Only these columns and the key's, with commas between them")
       ->check(names_something);
+  start->add_flag("--replace", options.replace,
+                  "Fill copies beside the mirrors in use and swap them at the end");
   start->add_flag("--wait", options.wait, "Wait until it has ended; 0 only if it has finished");
   add_interval(line, start);
   add_json(line, start);

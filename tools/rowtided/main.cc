@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include <malloc.h>
 #include <signal.h>
@@ -20,7 +21,8 @@ constexpr int kExitConfig = 78;
 
 constexpr std::string_view kUsage =
     "usage: rowtided --config FILE\n"
-    "Replicates the changes of databases as FILE says. SIGTERM drains and ends it.\n"
+    "Replicates the changes of databases as FILE says. SIGTERM drains and ends it,\n"
+    "SIGHUP reads FILE again and takes its pipelines up, as rowtide reload does.\n"
     "  --config FILE   configuration (YAML); rowtide init URL writes a first one\n"
     "  --version       print the version\n";
 
@@ -34,9 +36,11 @@ void tune_allocator() {
 
 int run(const std::string& config_path) {
   using namespace rowtide;
-  const auto sources = schemas_of(all_sources());
-  const auto sinks = schemas_of(all_sinks());
-  auto config = config::load_config_file(config_path, sources, sinks);
+  const auto load = [config_path, sources = schemas_of(all_sources()),
+                     sinks = schemas_of(all_sinks())] {
+    return config::load_config_file(config_path, sources, sinks);
+  };
+  auto config = load();
   if (!config) {
     std::fprintf(stderr, "rowtided: %s\n", config.error().to_text().c_str());
     return kExitConfig;
@@ -61,19 +65,17 @@ int run(const std::string& config_path) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 
-  Daemon daemon(std::move(*config), runtime);
+  Daemon daemon(std::move(*config), load, runtime);
   if (auto started = daemon.start(); !started) {
     std::fprintf(stderr, "rowtided: %s\n", started.error().to_text().c_str());
     return started.error().code == Code::kConfig ? kExitConfig : kExitUnavailable;
   }
-  while (true) {
-    int received = 0;
-    sigwait(&signals, &received);
-    if (received == SIGHUP) {
-      runtime.log.warn("SIGHUP: the configuration is read at start only; restart to apply changes");
-      continue;
-    }
-    break;
+  // On a thread of its own, so that SIGTERM is heard while pipelines stop and start.
+  std::jthread reload;
+  int received = 0;
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
+    runtime.log.info("SIGHUP: reading {} again", config_path);
+    reload = std::jthread([&daemon] { daemon.reload_for_signal(); });
   }
   runtime.log.info("draining");
   daemon.stop();
