@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Backfills of a table that is hot, under a stream that never rests: no row may go back in time.
 
-usage: stale.py [--writers N] [--chunks N] [--seconds S] [--stuck-standby] [--without-barrier]
+usage: stale.py [--writers N] [--chunks N] [--seconds S] [--stuck-standby] [--from-standby]
+                [--without-barrier]
   --writers          pgbench clients that update random rows of the table; default 4
   --chunks           ends after this many chunks; default 10000
   --seconds          or after this time; default no limit
   --stuck-standby    commits wait for a synchronous standby that is not there, half of the time
+  --from-standby     chunks are read on a physical standby, whose replay stands still now and then
   --without-barrier  leaves out what keeps old rows away, and wants to see old rows
 
 Every row carries a version that each update steps. The sink is jsonl, so its lines are what was
@@ -14,6 +16,7 @@ Exit code 1: stale rows (with --without-barrier: none), or an end that is not th
 """
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
@@ -68,6 +71,25 @@ class StuckStandby(threading.Thread):
         self._set("")
 
 
+class PausedReplay(threading.Thread):
+    """Has a standby fall behind and catch up again, in turns."""
+
+    def __init__(self, standby):
+        super().__init__(daemon=True)
+        self.standby, self.ended = standby, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.1):
+            self.standby.pause_replay()
+            self.ended.wait(0.2)
+            self.standby.resume_replay()
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        self.standby.resume_replay()
+
+
 def run_backfills(daemon, options):
     """Backfills one after the other; returns how many chunks they had."""
     chunks = 0
@@ -100,13 +122,19 @@ def stale_rows(path):
 
 def run(options):
     settings = {"max_connections": 100, "synchronous_commit": "on"}
-    with PostgresServer(15, settings, name="stale") as server, Scratch("stale") as scratch:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(PostgresServer(15, settings, name="stale"))
+        scratch = stack.enter_context(Scratch("stale"))
         server.create_database("app")
         server.execute(f"""
             CREATE TABLE hot (id int PRIMARY KEY, version bigint NOT NULL) WITH (fillfactor = 50);
             INSERT INTO hot SELECT i, 1 FROM generate_series(1, {ROWS}) i""", database="app")
+        more = {}
+        if options.from_standby:
+            replica = stack.enter_context(server.standby())
+            more["backfill_url"] = replica.url("app")
         pipeline = {
-            "name": "hot", "source": source(server, "app", "hot"), "snapshot": "never",
+            "name": "hot", "source": source(server, "app", "hot", **more), "snapshot": "never",
             "backfill": {"chunk_rows": CHUNK_ROWS},
             "sinks": [{"name": "lines", "type": "jsonl", "path": scratch.join("lines")}],
         }
@@ -114,14 +142,15 @@ def run(options):
         daemon.start(failpoint="skip_visibility_barrier" if options.without_barrier else None)
         daemon.wait_running()
         writers = start_writers(server, scratch, options.writers)
-        standby = StuckStandby(server) if options.stuck_standby else None
+        troubles = [StuckStandby(server)] if options.stuck_standby else []
+        troubles += [PausedReplay(replica)] if options.from_standby else []
         try:
-            if standby:
-                standby.start()
+            for trouble in troubles:
+                trouble.start()
             chunks = run_backfills(daemon, options)
         finally:
-            if standby:
-                standby.stop()
+            for trouble in troubles:
+                trouble.stop()
             kill_process(writers)
         wait_until(lambda: not server.execute(
             "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgbench'"), 30, "writers gone")
@@ -145,6 +174,7 @@ def main():
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--stuck-standby", action="store_true")
+    parser.add_argument("--from-standby", action="store_true")
     parser.add_argument("--without-barrier", action="store_true")
     sys.exit(run(parser.parse_args()))
 
