@@ -30,6 +30,7 @@ struct TableInfo {
   // In the order of the key; empty = no primary key.
   std::vector<std::string> primary_key;
 
+  bool system_versioned() const { return type == "SYSTEM VERSIONED"; }
   // `database`.`table`, ready for a statement.
   std::string sql_name() const;
   // database.table, for people.

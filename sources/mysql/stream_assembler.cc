@@ -61,7 +61,10 @@ Result<void> StreamAssembler::reset(Start start) {
 
 Result<void> StreamAssembler::take(const BinlogEvent& event, BatchBuilder& out) {
   ROWTIDE_ASSERT(!busy());
-  if (!event.header.artificial()) {
+  // A heartbeat may be of another file than the events around it.
+  const auto type = event.header.type;
+  const bool heartbeat = type == EventType::kHeartbeat || type == EventType::kHeartbeatV2;
+  if (!event.header.artificial() && !heartbeat) {
     note_file_position(event.header.log_pos);
   }
   if (auto applied = apply(event, out); !applied) {
@@ -301,13 +304,14 @@ void StreamAssembler::note_file_position(std::uint32_t log_pos) {
   if (log_pos == 0) {
     return;
   }
-  // The event tells the low half of an offset that only grows.
-  constexpr std::uint64_t kHalf = std::uint64_t{1} << 32;
-  auto offset = (file_.offset & ~(kHalf - 1)) | log_pos;
-  if (offset < file_.offset) {
-    offset += kHalf;
+  // The event tells the low half of an offset that only grows. A little less than before is no
+  // turn of that half, but an event that is not at its place in the file.
+  constexpr std::uint64_t kTurn = std::uint64_t{1} << 32;
+  auto offset = (file_.offset & ~(kTurn - 1)) | log_pos;
+  if (offset + kTurn / 2 < file_.offset) {
+    offset += kTurn;
   }
-  file_.offset = offset;
+  file_.offset = std::max(file_.offset, offset);
 }
 
 Result<void> StreamAssembler::apply_rotate(const BinlogEvent& event) {

@@ -207,6 +207,12 @@ SourceCheck check_mysql(const config::ConnectorConfig& config, const std::string
   if (const auto tables = mysql_tables(**session, source)) {
     for (const auto& table : *tables) {
       check.tables.push_back(schema_of(table));
+      if (table.system_versioned()) {
+        check.findings.push_back({Finding::Severity::kWarning, "table " + table.display_name(),
+                                  "it is system-versioned: its changes are delivered, history rows "
+                                  "among them, but a backfill refuses it",
+                                  "Leave it out of source.tables, or use snapshot: never"});
+      }
     }
   } else {
     check.findings.push_back(error_finding("tables", tables.error()));
