@@ -1,13 +1,13 @@
 #include "sources/mysql/starter_config.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "engine/config/starter_text.h"
 #include "sources/mysql/catalog.h"
 #include "sources/mysql/mysql_config.h"
 #include "sources/mysql/preflight.h"
@@ -16,39 +16,11 @@
 namespace rowtide::mysql {
 namespace {
 
-// Names from a database may hold anything; a comment must stay on its line.
-std::string one_line(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(out, [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
-  return out;
-}
-
-std::string yaml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (std::iscntrl(static_cast<unsigned char>(c)) != 0) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out + "\"";
-}
-
-// One part of a tables pattern that means exactly this name.
-std::string pattern_part(const std::string& name) {
-  if (name.find_first_of(".*?\"!") == std::string::npos) {
-    return name;
-  }
-  std::string out = "\"";
-  for (const char c : name) {
-    out += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return out + "\"";
-}
+using config::one_line;
+using config::pipeline_name;
+using config::size_text;
+using config::table_pattern;
+using config::yaml_text;
 
 std::string percent_encoded(std::string_view text, std::string_view allowed) {
   std::string out;
@@ -70,17 +42,6 @@ std::string url_without_password(const ServerAddress& address) {
       address.socket.empty() ? fmt::format(":{}", address.port) : "",
       percent_encoded(address.database, ""),
       address.socket.empty() ? "" : "?socket=" + percent_encoded(address.socket, "/"));
-}
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
 std::string table_remark(const TableInfo& table) {
@@ -119,7 +80,7 @@ void append_tables(std::string& out, const std::vector<TableInfo>& tables,
   out += "      tables:\n";
   for (const TableInfo& table : tables) {
     const bool keyed = !table.primary_key.empty();
-    const std::string pattern = pattern_part(table.database) + "." + pattern_part(table.table);
+    const std::string pattern = table_pattern(table.database, table.table);
     out += fmt::format("        {}- {}  # {}\n", keyed ? "" : "# ", yaml_text(pattern),
                        one_line(table_remark(table)));
     if (!keyed) {
@@ -137,67 +98,31 @@ void append_tables(std::string& out, const std::vector<TableInfo>& tables,
   }
 }
 
-std::string pipeline_name(const ServerAddress& address) {
-  std::string name;
-  for (const char c : address.database.empty() ? std::string("mysql") : address.database) {
-    const auto byte = static_cast<unsigned char>(c);
-    name.push_back(byte < 0x80 && std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte))
-                                                          : '-');
-  }
-  return name;
-}
-
-std::string environment_name(const std::string& pipeline) {
-  std::string name;
-  for (const char c : pipeline) {
-    name.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
-  }
-  return name + "_PASSWORD";
-}
-
 }  // namespace
 
 Result<std::string> starter_config(const std::string& url) {
-  MysqlSourceConfig config;
-  config.url = url;
-  ROWTIDE_TRY(config.validate());
-  ROWTIDE_TRY_ASSIGN(const ConnectOptions options, connect_options(config));
-  ROWTIDE_TRY_ASSIGN(const auto captured, CapturedTables::parse(config));
+  MysqlSourceConfig source;
+  source.url = url;
+  ROWTIDE_TRY(source.validate());
+  ROWTIDE_TRY_ASSIGN(const ConnectOptions options, connect_options(source));
+  ROWTIDE_TRY_ASSIGN(const auto captured, CapturedTables::parse(source));
   ROWTIDE_TRY_ASSIGN(const auto session, SqlSession::connect(options));
   ROWTIDE_TRY_ASSIGN(const auto tables, load_tables(*session, captured));
-  const std::string name = pipeline_name(options.address);
-  const Findings findings = preflight(*session, config, name);
+  const std::string& database = options.address.database;
+  const std::string name = pipeline_name(database.empty() ? "mysql" : database);
+  const Findings findings = preflight(*session, source, name);
 
-  std::string out = fmt::format(
-      "# Rowtide: {} on {}.\n"
-      "# Check it with \"rowtide check FILE\", run it with \"rowtided --config FILE\".\n",
-      options.address.database.empty() ? "every database"
-                                       : "database " + one_line(options.address.database),
+  config::Starter starter;
+  starter.title = fmt::format(
+      "{} on {}", database.empty() ? "every database" : "database " + one_line(database),
       session->server().display_name());
-  append_problems(out, findings);
-  out += fmt::format(
-      "\nstate_dir: ./rowtide-state\n"
-      "admin: {{listen: \"127.0.0.1:7070\"}}\n"
-      "memory_limit: 256MiB\n"
-      "pipelines:\n"
-      "  - name: {}\n"
-      "    source:\n"
-      "      type: mysql\n"
-      "      url: {}\n",
-      yaml_text(name), yaml_text(url_without_password(options.address)));
-  if (!options.address.password.empty()) {
-    out += fmt::format("      password: ${{env:{}}}\n", environment_name(name));
-  }
-  append_tables(out, tables, findings);
-  out += fmt::format(
-      "    snapshot: initial  # the rows that exist already, then changes; never = changes only\n"
-      "    sinks:\n"
-      "      - name: warehouse\n"
-      "        type: duckdb\n"
-      "        path: {}\n"
-      "        mode: mirror  # the current state of every table; history keeps every change\n",
-      yaml_text("./" + name + ".duckdb"));
-  return out;
+  append_problems(starter.problems, findings);
+  starter.pipeline = name;
+  starter.source_type = "mysql";
+  starter.url = url_without_password(options.address);
+  starter.has_password = !options.address.password.empty();
+  append_tables(starter.tables, tables, findings);
+  return config::starter_document(starter);
 }
 
 }  // namespace rowtide::mysql

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "engine/client/postgres_client.h"
+#include "engine/config/starter_text.h"
 #include "sources/postgres/catalog.h"
 #include "sources/postgres/postgres_config.h"
 #include "sources/postgres/preflight.h"
@@ -18,33 +18,11 @@
 namespace rowtide::postgres {
 namespace {
 
-// Names from a database may hold anything; a comment must stay on its line.
-std::string one_line(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(out, [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
-  return out;
-}
-
-std::string yaml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (std::iscntrl(static_cast<unsigned char>(c)) != 0) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out + "\"";
-}
-
-// One part of a tables pattern that means exactly this name.
-std::string pattern_part(const std::string& name) {
-  const bool plain = name.find_first_of(".*?\"!") == std::string::npos;
-  return plain ? name : quote_identifier(name);
-}
+using config::one_line;
+using config::pipeline_name;
+using config::size_text;
+using config::table_pattern;
+using config::yaml_text;
 
 struct CleanUrl {
   std::string text;
@@ -117,17 +95,6 @@ Result<CleanUrl> without_password(const std::string& url) {
   return CleanUrl{std::move(words), true};
 }
 
-std::string size_text(std::int64_t bytes) {
-  constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
-}
-
 using Sizes = std::unordered_map<std::uint32_t, std::int64_t>;
 
 Result<Sizes> load_sizes(PGconn* connection, const std::vector<TableInfo>& tables) {
@@ -157,7 +124,7 @@ std::string table_remark(const TableInfo& table, const Sizes& sizes) {
                            ? std::string("never analyzed")
                            : fmt::format("about {:.0f} rows", table.estimated_rows);
   if (const auto size = sizes.find(table.relation_id); size != sizes.end()) {
-    remark += ", " + size_text(size->second);
+    remark += ", " + size_text(static_cast<std::uint64_t>(size->second));
   }
   if (table.primary_key.empty()) {
     return remark + ", no primary key";
@@ -188,7 +155,7 @@ void append_tables(std::string& out, const std::vector<TableInfo>& tables, const
     if (!mirrors && problems.empty()) {
       problems = "        #   without a key only mode: history can hold it\n";
     }
-    const std::string pattern = pattern_part(table.schema) + "." + pattern_part(table.table);
+    const std::string pattern = table_pattern(table.schema, table.table);
     out += fmt::format("        {}- {}  # {}\n{}", usable ? "" : "# ", yaml_text(pattern),
                        one_line(table_remark(table, sizes)), problems);
     any = any || usable;
@@ -214,23 +181,6 @@ void append_problems(std::string& out, const Findings& findings) {
   }
 }
 
-std::string pipeline_name(const std::string& database) {
-  std::string name;
-  for (const char c : database) {
-    const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    name.push_back(std::isalnum(static_cast<unsigned char>(lower)) != 0 ? lower : '-');
-  }
-  return name;
-}
-
-std::string environment_name(const std::string& pipeline) {
-  std::string name;
-  for (const char c : pipeline) {
-    name.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
-  }
-  return name + "_PASSWORD";
-}
-
 }  // namespace
 
 Result<std::string> starter_config(const std::string& url) {
@@ -244,38 +194,20 @@ Result<std::string> starter_config(const std::string& url) {
 
   const std::string database = PQdb(connection.get());
   const std::string name = pipeline_name(database);
-  PostgresSourceConfig config;
-  const Findings findings = preflight(connection.get(), config, effective_names(config, name));
+  const PostgresSourceConfig source;
+  const Findings findings = preflight(connection.get(), source, effective_names(source, name));
 
   const char* version = PQparameterStatus(connection.get(), "server_version");
-  std::string out = fmt::format(
-      "# Rowtide: database {} on PostgreSQL {}.\n"
-      "# Check it with \"rowtide check FILE\", run it with \"rowtided --config FILE\".\n",
-      one_line(database), version == nullptr ? "" : version);
-  append_problems(out, findings);
-  out += fmt::format(
-      "\nstate_dir: ./rowtide-state\n"
-      "admin: {{listen: \"127.0.0.1:7070\"}}\n"
-      "memory_limit: 256MiB\n"
-      "pipelines:\n"
-      "  - name: {}\n"
-      "    source:\n"
-      "      type: postgres\n"
-      "      url: {}\n",
-      yaml_text(name), yaml_text(clean.text));
-  if (clean.had_password) {
-    out += fmt::format("      password: ${{env:{}}}\n", environment_name(name));
-  }
-  append_tables(out, tables, sizes, findings);
-  out += fmt::format(
-      "    snapshot: initial  # the rows that exist already, then changes; never = changes only\n"
-      "    sinks:\n"
-      "      - name: warehouse\n"
-      "        type: duckdb\n"
-      "        path: {}\n"
-      "        mode: mirror  # the current state of every table; history keeps every change\n",
-      yaml_text("./" + name + ".duckdb"));
-  return out;
+  config::Starter starter;
+  starter.title = fmt::format("database {} on PostgreSQL {}", one_line(database),
+                              version == nullptr ? "" : version);
+  append_problems(starter.problems, findings);
+  starter.pipeline = name;
+  starter.source_type = "postgres";
+  starter.url = clean.text;
+  starter.has_password = clean.had_password;
+  append_tables(starter.tables, tables, sizes, findings);
+  return config::starter_document(starter);
 }
 
 }  // namespace rowtide::postgres

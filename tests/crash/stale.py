@@ -90,12 +90,12 @@ class PausedReplay(threading.Thread):
         self.standby.resume_replay()
 
 
-def run_backfills(daemon, options):
+def run_backfills(daemon, table, options):
     """Backfills one after the other; returns how many chunks they had."""
     chunks = 0
     deadline = time.monotonic() + (options.seconds or 36000)
     while chunks < options.chunks and time.monotonic() < deadline:
-        started = daemon.tool("backfill", "start", "hot", "--table", "public.hot", "--json")
+        started = daemon.tool("backfill", "start", "hot", "--table", table, "--json")
         if started.returncode != 0:
             raise RuntimeError(started.stdout + started.stderr)
         ended = wait_until(lambda: next((b for b in daemon.pipeline("hot")["backfills"][:1]
@@ -147,7 +147,7 @@ def run(options):
         try:
             for trouble in troubles:
                 trouble.start()
-            chunks = run_backfills(daemon, options)
+            chunks = run_backfills(daemon, "public.hot", options)
         finally:
             for trouble in troubles:
                 trouble.stop()

@@ -20,14 +20,13 @@ import contextlib
 import os
 import sys
 import threading
-import time
 
 import pymysql
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
-from tests.crash.stale import CHUNK_ROWS, ROWS, stale_rows  # noqa: E402
+from tests.crash.stale import CHUNK_ROWS, ROWS, run_backfills, stale_rows  # noqa: E402
 from tests.servers.daemon import Daemon  # noqa: E402
 from tests.servers.mysql import MariaDb, MySql  # noqa: E402
 from tests.servers.scratch import Scratch, wait_until  # noqa: E402
@@ -90,20 +89,6 @@ class Writers:
             thread.join(30)
 
 
-def run_backfills(daemon, options):
-    chunks = 0
-    deadline = time.monotonic() + (options.seconds or 36000)
-    while chunks < options.chunks and time.monotonic() < deadline:
-        started = daemon.tool("backfill", "start", "hot", "--table", "app.hot", "--json")
-        if started.returncode != 0:
-            raise RuntimeError(started.stdout + started.stderr)
-        ended = wait_until(lambda: next((b for b in daemon.pipeline("hot")["backfills"][:1]
-                                         if b["state"] == "finished"), None),
-                           120, daemon.describe, 0.01)
-        chunks += ended["chunks_read"]
-    return chunks
-
-
 def run(options):
     make = MariaDb if options.flavour == "mariadb" else MySql
     settings = dict(SETTINGS)
@@ -134,7 +119,7 @@ def run(options):
         try:
             if stuck:
                 stuck.start()
-            chunks = run_backfills(daemon, options)
+            chunks = run_backfills(daemon, "app.hot", options)
         finally:
             if stuck:
                 stuck.stop()
