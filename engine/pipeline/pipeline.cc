@@ -94,6 +94,7 @@ Result<void> Pipeline::start_locked(bool paused) {
     return {};
   }();
   const std::scoped_lock lock(mutex_);
+  start_tried_ = true;
   start_error_ = started ? std::nullopt : std::optional(started.error());
   if (!started) {
     runtime_.log.error(started.error());

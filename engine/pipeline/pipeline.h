@@ -143,6 +143,8 @@ class Pipeline final : private LaneListener, private ReaderHost, private CommitP
 
   mutable std::mutex mutex_;
   std::condition_variable lanes_changed_;
+  // Until then a pipeline without a run is about to have one; guarded by mutex_.
+  bool start_tried_ = false;
   std::optional<Error> start_error_;            // guarded by mutex_
   std::optional<Error> store_error_;            // guarded by mutex_
   std::vector<LaneStatus> stopped_lanes_;       // guarded by mutex_; status while no run is alive

@@ -31,7 +31,7 @@ PipelineStatus Pipeline::status() const {
   status.buffer_limit_bytes = settings_.buffer_bytes;
   const std::scoped_lock lock(mutex_);
   if (run == nullptr) {
-    status.state = RunState::kStopped;
+    status.state = start_tried_ ? RunState::kStopped : RunState::kStarting;
     status.last_error = start_error_;
     status.lanes = stopped_lanes_;
     return status;

@@ -43,6 +43,12 @@ TEST_F(Pipelines, StepTheEpochWithEachOpening) {
   EXPECT_GT(warehouse.opens[1].epoch, warehouse.opens[0].epoch);
 }
 
+TEST_F(Pipelines, AreStartingAndNotStoppedBeforeTheirStart) {
+  add_sink("warehouse");
+  pipeline = std::make_unique<Pipeline>(make_settings(nullptr), store, committer, fake.runtime);
+  EXPECT_EQ(pipeline->status().state, RunState::kStarting);
+}
+
 TEST_F(Pipelines, GoOnWhereTheyStopped) {
   auto& warehouse = add_sink("warehouse");
   database->committed = 3;
