@@ -21,7 +21,9 @@ void BackfillRunner::observe(const Batch& batch) {
   if (!active_.load(std::memory_order_relaxed)) {
     return;
   }
-  if (const auto committed_at_us = batch.last_committed_at_us(); committed_at_us != 0) {
+  // Transactions without rows for us, our own watermarks among them, are waited for by nobody.
+  if (const auto committed_at_us = batch.last_committed_at_us();
+      committed_at_us != 0 && !batch.events().empty()) {
     pace_.received(runtime_.clock.wall_us() - committed_at_us, runtime_.clock.now());
   }
   const std::scoped_lock lock(mutex_);
