@@ -5,18 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "sources/mysql/out_of_place.h"
 #include "sources/mysql/stream_assembler.h"
 #include "sources/mysql/wire_reader.h"
 
 namespace rowtide::mysql {
-namespace {
-
-Error out_of_place(std::string_view what) {
-  return retry_error(Code::kProtocol,
-                     fmt::format("the binary log has a {} event out of place", what));
-}
-
-}  // namespace
 
 Result<void> StreamAssembler::apply_table_map(const BinlogEvent& event) {
   if (!open_) {

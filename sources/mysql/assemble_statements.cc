@@ -5,15 +5,11 @@
 #include <fmt/format.h>
 
 #include "sources/mysql/charset.h"
+#include "sources/mysql/out_of_place.h"
 #include "sources/mysql/stream_assembler.h"
 
 namespace rowtide::mysql {
 namespace {
-
-Error out_of_place(std::string_view what) {
-  return retry_error(Code::kProtocol,
-                     fmt::format("the binary log has a {} event out of place", what));
-}
 
 std::string_view database_of(const StatementTable& table, const QueryEvent& query) {
   return table.database.empty() ? query.database : std::string_view(table.database);

@@ -6,17 +6,13 @@
 #include <fmt/format.h>
 
 #include "engine/base/assert.h"
+#include "sources/mysql/out_of_place.h"
 #include "sources/mysql/wire_reader.h"
 
 namespace rowtide::mysql {
 namespace {
 
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
-
-Error out_of_place(std::string_view what) {
-  return retry_error(Code::kProtocol,
-                     fmt::format("the binary log has a {} event out of place", what));
-}
 
 bool is_rows(EventType type) {
   return is_rows_event(static_cast<std::uint8_t>(type)) ||
