@@ -115,7 +115,8 @@ class PostgresSubject final : public SourceSubject {
   void kill_connection() override {
     const auto walsender = connection();
     ASSERT_FALSE(walsender.empty()) << "there is no stream to kill";
-    select("SELECT pg_terminate_backend(" + walsender + ", 30000)");
+    // Not waited for: it tells its client first, which has to read what is on its way before that.
+    select("SELECT pg_terminate_backend(" + walsender + ")");
   }
   void crash_server() override { stop(Server::StopMode::kImmediate); }
   void shut_server_down() override { stop(Server::StopMode::kFast); }
