@@ -69,11 +69,12 @@ struct ScanPlan {
 struct ChunkRequest {
   ScanTable table;
   ScanFilter filter;
-  // The rows behind `after`, up to and with `up_to`; nullopt = from the start, to the end. When
-  // both are the same key: the row with that key.
+  // The rows behind `after`, up to and with `up_to`; nullopt = from the start, to the end.
   std::optional<ScanKey> after;
   std::optional<ScanKey> up_to;
-  // Roughly how many rows at most; kWhole ignores it.
+  // Instead of a range: the rows with these keys, in one chunk. For kKeyRange only.
+  std::vector<ScanKey> keys = {};
+  // Roughly how many rows of a range at most; kWhole ignores it.
   std::uint64_t limit_rows = 50'000;
 };
 

@@ -9,6 +9,9 @@
 namespace rowtide {
 namespace {
 
+// Of one part: what one statement looks up, and a token can name.
+constexpr std::size_t kRowsTogether = 200;
+
 std::shared_ptr<Part> new_part(std::optional<ScanKey> after, std::optional<ScanKey> up_to,
                                std::uint64_t lanes) {
   auto part = std::make_shared<Part>();
@@ -91,13 +94,26 @@ void append_left(const Backfill& backfill, std::span<const std::string> sinks, W
 std::vector<PartLeft> parts_left_of(const Table& table, std::span<const std::string> sinks) {
   std::vector<PartLeft> left;
   for (const auto& part : table.parts) {
-    left.push_back(PartLeft{part->delivered_to, part->up_to, sinks_of(part->lanes, sinks)});
+    left.push_back(
+        PartLeft{part->delivered_to, part->up_to, sinks_of(part->lanes, sinks), part->keys});
   }
   return left;
 }
 
-std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes) {
-  return new_part(key, key, lanes);
+void add_row(std::vector<std::shared_ptr<Part>>& parts, ScanKey key, std::uint64_t lanes) {
+  for (const auto& part : parts) {
+    const bool open = !part->keys.empty() && part->chunks.empty() && part->lanes == lanes;
+    if (open && std::ranges::find(part->keys, key) != part->keys.end()) {
+      return;
+    }
+    if (open && part->keys.size() < kRowsTogether) {
+      part->keys.push_back(std::move(key));
+      return;
+    }
+  }
+  auto part = new_part(std::nullopt, std::nullopt, lanes);
+  part->keys.push_back(std::move(key));
+  parts.insert(parts.begin(), std::move(part));
 }
 
 std::vector<std::string> unfinished(const std::vector<std::string>& sinks, const Told& told) {
@@ -144,7 +160,7 @@ void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
         auto parts = parts_left(left, name, sink);
         if (!parts) {
           table->told.unstarted.push_back(sink);
-          table->left.push_back(PartLeft{std::nullopt, std::nullopt, {sink}});
+          table->left.push_back(PartLeft{std::nullopt, std::nullopt, {sink}, {}});
           continue;
         }
         untouched = false;
@@ -177,7 +193,7 @@ void adopt_tables(Backfill& backfill, std::vector<ScanTable> tables) {
   for (auto& table : backfill.tables | std::views::reverse) {
     later_begun = later_begun || table->state != Table::State::kUntouched;
     if (later_begun && table->state == Table::State::kUntouched) {
-      table->left.push_back(PartLeft{std::nullopt, std::nullopt, backfill.record.sinks});
+      table->left.push_back(PartLeft{std::nullopt, std::nullopt, backfill.record.sinks, {}});
       table->state = Table::State::kBegun;
     }
   }
@@ -190,8 +206,18 @@ std::vector<std::shared_ptr<Part>> parts_from(
     Result<void>& outcome) {
   std::vector<std::shared_ptr<Part>> parts;
   std::map<std::optional<ScanKey>, std::map<std::optional<ScanKey>, std::uint64_t>> by_end;
+  std::map<ScanKey, std::uint64_t> rows;
   for (const PartLeft& part : left) {
-    by_end[part.up_to][part.after] |= lanes_of(part.sinks, sinks);
+    const auto lanes = lanes_of(part.sinks, sinks);
+    for (const ScanKey& key : part.keys) {
+      rows[key] |= lanes;
+    }
+    if (part.keys.empty()) {
+      by_end[part.up_to][part.after] |= lanes;
+    }
+  }
+  for (const auto& [key, lanes] : rows) {
+    add_row(parts, key, lanes);
   }
   for (const auto& [up_to, starts] : by_end) {
     std::vector<ScanKey> keys;

@@ -39,11 +39,13 @@ struct Chunk {
   std::optional<ScanKey> next;
 };
 
-// A range of one table that is read in order.
+// A range of one table that is read in order, or some of its rows.
 struct Part {
   std::optional<ScanKey> delivered_to;  // handed to the stream up to here
   std::optional<ScanKey> read_to;       // read, or being read, up to here
   std::optional<ScanKey> up_to;
+  // Instead of a range: rows that moved while the table is read, and were not handed out since.
+  std::vector<ScanKey> keys;
   std::uint64_t lanes = 0;
   bool read_whole = false;
   bool busy = false;             // a worker reads a chunk of it
@@ -118,8 +120,10 @@ BackfillLeft all_left(const BackfillRecord& record);
 // What is left of a backfill now, for the token: one entry, or one per sink before it is planned.
 void append_left(const Backfill& backfill, std::span<const std::string> sinks, WorkLeft& out);
 
-// The row with this key alone.
-std::shared_ptr<Part> single_row_part(const ScanKey& key, std::uint64_t lanes);
+// One more row of `parts`' table to read. It goes with others that no chunk was begun for, before
+// all ranges: a table whose rows move all the time would else never come to its end, and its token
+// would name each of them.
+void add_row(std::vector<std::shared_ptr<Part>>& parts, ScanKey key, std::uint64_t lanes);
 
 // What is left of a table that is being read, as parts_from() takes it.
 std::vector<PartLeft> parts_left_of(const Table& table, std::span<const std::string> sinks);

@@ -141,6 +141,8 @@ class BackfillRunner {
                    std::uint64_t rows) const;
   bool has_to_tell(const Backfill& backfill) const;
   BatchPtr hand_out(Slice slice, std::string_view source_token, BatchBuilder& builder);
+  // What was read of a table that the stream has emptied since.
+  void drop_rows(Backfill& backfill, Chunk& chunk);
   // Rows of a table that have to be read wherever they are now.
   void note_moved(const Batch& batch, Backfill& backfill);
   // The table has another shape than its chunks: it goes on from where it is with the new one.

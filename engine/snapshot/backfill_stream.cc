@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::uint64_t kSmallestChunkRows = 500;
 
+bool truncates(const Batch& batch, std::uint64_t table_id) {
+  return std::ranges::any_of(batch.events(), [&](const Event& event) {
+    return event.op == Op::kTruncate && event.schema->table_id == table_id;
+  });
+}
+
 }  // namespace
 
 void BackfillRunner::stream_opened() {
@@ -39,6 +45,8 @@ void BackfillRunner::observe(const Batch& batch) {
         for (const auto& chunk : part->chunks) {
           if (!chunk->immediate) {
             chunk->window.observe(batch);
+          } else if (truncates(batch, table->scan.table_id)) {
+            drop_rows(*backfill, *chunk);
           }
         }
       }
@@ -47,6 +55,18 @@ void BackfillRunner::observe(const Batch& batch) {
       note_moved(batch, *backfill);
     }
   }
+}
+
+// Of a table without a key whose rows go out as they are read. Whoever reads holds truncates off,
+// so all rows have been read; each was gone by the truncate, or came after it and is in the stream.
+void BackfillRunner::drop_rows(Backfill& backfill, Chunk& chunk) {
+  for (const ChunkSlice& slice : chunk.slices) {
+    backfill.rows_outdated += slice.rows->events().size();
+  }
+  buffered_bytes_ -= std::min(buffered_bytes_, chunk.buffered_bytes);
+  chunk.buffered_bytes = 0;
+  chunk.slices.clear();
+  changed_.notify_all();
 }
 
 void BackfillRunner::note_moved(const Batch& batch, Backfill& backfill) {
@@ -69,9 +89,7 @@ void BackfillRunner::note_moved(const Batch& batch, Backfill& backfill) {
         continue;
       }
       if (*event.schema == *table->schema) {
-        const auto lanes = lanes_of(backfill.record.sinks, sinks_);
-        table->parts.push_back(single_row_part(table->key_of(event.after), lanes));
-        table->parts.back()->limit_rows = settings_.chunk_rows;
+        add_row(table->parts, table->key_of(event.after), lanes_of(backfill.record.sinks, sinks_));
         // Also of one that is paused: the token has to say it before a crash can forget it.
         note_due_ = true;
         refresh_flags();
@@ -220,6 +238,9 @@ void BackfillRunner::fill_slice(Backfill& backfill, Table& table, Part& part, Sl
       slice.merged = std::make_shared<Arena>();
     }
     for (const Event& row : events) {
+      if (!part.keys.empty()) {
+        std::erase(part.keys, table.key_of(row.after));
+      }
       Event event = row;
       if (touched) {
         const auto settled = chunk.window.settle(row, *slice.merged);

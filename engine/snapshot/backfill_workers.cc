@@ -115,6 +115,7 @@ bool BackfillRunner::next_job(Job& job) {
           job.request.filter = backfill->record.spec.filter;
           job.request.after = part->read_to;
           job.request.up_to = part->up_to;
+          job.request.keys = part->keys;
           job.request.limit_rows = part->limit_rows;
           job.schema = table->schema;
           job.chunk = std::make_shared<Chunk>(table->schema);
@@ -256,8 +257,7 @@ void BackfillRunner::prepare(ChunkReader& reader, Job& job) {
       return false;
     }
     if (table.key_of && moved.cells.size() == table.schema->columns.size()) {
-      table.parts.push_back(single_row_part(table.key_of(moved.cells), lanes));
-      table.parts.back()->limit_rows = settings_.chunk_rows;
+      add_row(table.parts, table.key_of(moved.cells), lanes);
     }
     return true;
   });
@@ -332,8 +332,7 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
     buffered_bytes_ += bytes;
   }
   if (next == job.request.up_to) {
-    // A range that begins where it ends would mean the row that lies there.
-    next.reset();
+    next.reset();  // Nothing is left behind it.
   }
   ROWTIDE_TRY_ASSIGN(const Position high, reader.finish_chunk());
   runtime_.failpoints.hit(Failpoint::kBackfillChunkRead);

@@ -47,6 +47,9 @@ Json part_json(const PartLeft& part) {
   if (part.up_to) {
     json["up_to"] = *part.up_to;
   }
+  if (!part.keys.empty()) {
+    json["keys"] = part.keys;
+  }
   return json;
 }
 
@@ -59,6 +62,7 @@ PartLeft part_of(const Json& json) {
   if (json.contains("up_to")) {
     part.up_to = json["up_to"].get<ScanKey>();
   }
+  part.keys = json.value("keys", std::vector<ScanKey>());
   return part;
 }
 
@@ -187,7 +191,7 @@ std::optional<std::vector<PartLeft>> parts_left(const BackfillLeft& backfill,
   }
   for (const PartLeft& part : begun->parts) {
     if (std::ranges::find(part.sinks, sink) != part.sinks.end()) {
-      parts.push_back(PartLeft{part.after, part.up_to, {std::string(sink)}});
+      parts.push_back(PartLeft{part.after, part.up_to, {std::string(sink)}, part.keys});
     }
   }
   return parts;

@@ -26,11 +26,13 @@ struct Told {
   friend bool operator==(const Told&, const Told&) = default;
 };
 
-// A range of one table: the rows behind `after`, up to and with `up_to`.
+// Of one table: the rows behind `after`, up to and with `up_to`; or, if there are any, those with
+// `keys`.
 struct PartLeft {
   std::optional<ScanKey> after;
   std::optional<ScanKey> up_to;
   std::vector<std::string> sinks;
+  std::vector<ScanKey> keys = {};
 
   friend bool operator==(const PartLeft&, const PartLeft&) = default;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -231,7 +232,9 @@ Result<void> MysqlChunkReader::start_chunk(const ChunkRequest& request, Deadline
                        .method = request.table.method,
                        .outputs = {},
                        .builder = BatchBuilder(kSliceLimits, nullptr),
-                       .limit_rows = std::max<std::uint64_t>(1, request.limit_rows),
+                       .limit_rows = request.keys.empty()
+                                         ? std::max<std::uint64_t>(1, request.limit_rows)
+                                         : std::numeric_limits<std::uint64_t>::max(),
                        .last_row = {},
                        .place = {},
                        .scratch = {}});
@@ -253,12 +256,22 @@ Result<void> MysqlChunkReader::limit_by_key(const ChunkRequest& request, ScanQue
   const auto fits = [&](const std::optional<ScanKey>& key) {
     return !key || (!key->empty() && key->size() <= relation.key.size());
   };
-  if (relation.key.empty() || !fits(request.after) || !fits(request.up_to)) {
+  if (relation.key.empty() || !fits(request.after) || !fits(request.up_to) ||
+      !std::ranges::all_of(request.keys, fits)) {
     return fail(does_not_fit(*relation.schema()));
   }
+  if (!request.keys.empty()) {
+    std::vector<std::string> rows;
+    for (const ScanKey& key : request.keys) {
+      ROWTIDE_TRY_ASSIGN(const auto from, key_condition(relation.key, KeySide::kFrom, key));
+      ROWTIDE_TRY_ASSIGN(const auto up_to, key_condition(relation.key, KeySide::kUpTo, key));
+      rows.push_back(fmt::format("({} AND {})", from, up_to));
+    }
+    query.conditions.push_back(fmt::format("{}", fmt::join(rows, " OR ")));
+  }
   if (request.after) {
-    const KeySide side = request.after == request.up_to ? KeySide::kFrom : KeySide::kBehind;
-    ROWTIDE_TRY_ASSIGN(auto condition, key_condition(relation.key, side, *request.after));
+    ROWTIDE_TRY_ASSIGN(auto condition,
+                       key_condition(relation.key, KeySide::kBehind, *request.after));
     query.conditions.push_back(std::move(condition));
   }
   if (request.up_to) {
@@ -268,7 +281,9 @@ Result<void> MysqlChunkReader::limit_by_key(const ChunkRequest& request, ScanQue
   for (const ScanKeyColumn& column : relation.key) {
     query.order.push_back("t." + quote_identifier(column.name));
   }
-  query.limit_rows = chunk_->limit_rows;
+  if (request.keys.empty()) {
+    query.limit_rows = chunk_->limit_rows;
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -272,7 +273,9 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
                        .outputs = {},
                        .rows = nullptr,
                        .builder = BatchBuilder(kSliceLimits, nullptr),
-                       .limit_rows = std::max<std::uint64_t>(1, request.limit_rows),
+                       .limit_rows = request.keys.empty()
+                                         ? std::max<std::uint64_t>(1, request.limit_rows)
+                                         : std::numeric_limits<std::uint64_t>::max(),
                        .last_row = {},
                        .last_location = {},
                        .place = {},
@@ -339,12 +342,21 @@ Result<void> PostgresChunkReader::limit_by_key(const ChunkRequest& request,
   const auto fits = [&](const std::optional<ScanKey>& key) {
     return !key || (!key->empty() && key->size() <= relation.key.size());
   };
-  if (relation.key.empty() || !fits(request.after) || !fits(request.up_to)) {
+  if (relation.key.empty() || !fits(request.after) || !fits(request.up_to) ||
+      !std::ranges::all_of(request.keys, fits)) {
     return fail(does_not_fit(relation.display_name()));
   }
+  if (!request.keys.empty()) {
+    // Not in order: the server would rather read the whole index than look each of them up.
+    std::vector<std::string> rows;
+    for (const ScanKey& key : request.keys) {
+      rows.push_back(key_condition(relation.key, "=", key));
+    }
+    query.conditions.push_back(fmt::format("{}", fmt::join(rows, " OR ")));
+    return {};
+  }
   if (request.after) {
-    query.conditions.push_back(
-        key_condition(relation.key, request.after == request.up_to ? ">=" : ">", *request.after));
+    query.conditions.push_back(key_condition(relation.key, ">", *request.after));
   }
   if (request.up_to) {
     query.conditions.push_back(key_condition(relation.key, "<=", *request.up_to));

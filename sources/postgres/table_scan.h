@@ -46,7 +46,7 @@ struct ScanKeyColumn {
   bool collation_differs = false;
 };
 
-// `(k1, k2) > (...)` with as many columns as `key` has cells; `operation` is ">" or "<=".
+// `(k1, k2) > (...)` with as many columns as `key` has cells; `operation` is ">", "<=" or "=".
 std::string key_condition(std::span<const ScanKeyColumn> columns, std::string_view operation,
                           const ScanKey& key);
 // `ctid > '(1,2)'`.

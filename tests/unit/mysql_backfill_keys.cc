@@ -46,14 +46,14 @@ constexpr KeyType kKeyTypes[] = {
     {"year", "1900 + {0}"},
     {"bit(12)", "{0} * 7"},
     {"char(12)", "CONCAT('k', {0} % 10, ' ', {0})"},
-    {"varchar(40) collate utf8mb4_bin", "MD5({0})"},
+    {"varchar(40) collate utf8mb4_bin", "LEFT(SHA2({0}, 256), 32)"},
     {"varchar(40)", "CONCAT(IF({0} % 2, 'KEY', 'key'), CHAR(192 + {0} % 60 USING latin1), {0})"},
     {"varchar(40) character set latin1", "CONCAT('é\\'\\\\', {0})"},
     {"varchar(40) character set sjis", "CONCAT('語', {0})"},
     {"varchar(40) character set utf16", "CONCAT('😀', {0})"},
-    {"binary(8)", "UNHEX(LEFT(MD5({0}), 12))"},
-    {"varbinary(20)", "UNHEX(LEFT(MD5({0}), {0} % 16 * 2))"},
-    {"uuid", "MD5({0})", true},
+    {"binary(8)", "UNHEX(LEFT(SHA2({0}, 256), 12))"},
+    {"varbinary(20)", "UNHEX(LEFT(SHA2({0}, 256), {0} % 16 * 2))"},
+    {"uuid", "LEFT(SHA2({0}, 256), 32)", true},
     {"inet6", "CONCAT('fe80::', {0})", true},
     {"inet4", "CONCAT('10.0.', {0}, '.1')", true},
 };
@@ -92,8 +92,11 @@ TEST_P(MysqlBackfillKeys, OfSeveralColumnsInTheOrderOfTheIndex) {
   request.up_to = ScanKey{"s1"};
   EXPECT_EQ(read_chunk(request).rows.size(), 40U)
       << "a part of a key stands behind all of its rows";
-  request.after = request.up_to = ScanKey{"s1", "a", "1"};
-  EXPECT_EQ(read_chunk(request).rows.size(), 1U) << "the row with this key";
+  request.after = request.up_to = std::nullopt;
+  request.keys = {{"s1", "a", "1"}, {"s2", "a", "5"}, {"s1", "z", "1"}, {"s0", "a", "3"}};
+  const Chunk chosen = read_chunk(request);
+  EXPECT_EQ(chosen.rows.size(), 3U) << "the rows with these keys, of which one is none";
+  EXPECT_FALSE(chosen.next);
 }
 
 TEST_P(MysqlBackfillKeys, AreOrderedByTheServer) {
@@ -118,7 +121,7 @@ TEST_P(MysqlBackfillKeys, AreFoundThroughTheIndex) {
   query.order = {"t.a", "t.b"};
   query.limit_rows = 5;
   query.conditions = {*key_condition(columns, KeySide::kBehind, {"90", "905"})};
-  const auto plan = session_->query("EXPLAIN " + scan_sql(query));
+  const auto plan = session_->query("EXPLAIN FORMAT=TRADITIONAL " + scan_sql(query));
   ASSERT_TRUE(plan) << plan.error().to_text();
   std::map<std::string, std::string> cells;
   for (std::size_t i = 0; i < plan->columns.size(); ++i) {

@@ -114,6 +114,13 @@ TEST_F(BackfillChunks, StandBehindAllRowsThatBeginWithAPlace) {
   const Chunk chunk = read_chunk(request);
   EXPECT_EQ(chunk.rows, (Lines{"3|1", "3|2", "3|3", "4|1", "4|2", "4|3"}));
   EXPECT_FALSE(chunk.next);
+  request.after = request.up_to = std::nullopt;
+  request.keys = {{"2", "3"}, {"5", "1"}, {"7", "1"}};
+  request.limit_rows = 1;
+  Chunk chosen = read_chunk(request);
+  std::ranges::sort(chosen.rows);
+  EXPECT_EQ(chosen.rows, (Lines{"2|3", "5|1"})) << "the rows with these keys";
+  EXPECT_FALSE(chosen.next);
   const std::vector<ScanKey> keys = {{"10"}, {"9", "3"}, {"9"}, {"9", "20"}, {"-1"}};
   const auto ordered = reader_->order(request.table, keys);
   ASSERT_TRUE(ordered) << ordered.error().to_text();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 
 namespace rowtide::test {
 namespace {
@@ -110,7 +111,10 @@ Result<void> FakeChunkReader::open_chunk(const ChunkRequest& request, Deadline /
   high_ = TestBatches::end_of(shop_.committed);
   const FakeTable& table = shop_.tables.at(request.table.qualified_name());
   const bool whole = request.table.method == ScanMethod::kWhole;
-  const bool one = request.after && request.after == request.up_to;
+  std::set<std::int64_t> asked;
+  for (const ScanKey& key : request.keys) {
+    asked.insert(number(key));
+  }
   TestBatches building;
   std::uint64_t taken = 0;
   std::size_t in_slice = 0;
@@ -125,10 +129,10 @@ Result<void> FakeChunkReader::open_chunk(const ChunkRequest& request, Deadline /
   for (const auto& [id, texts] : table.rows) {
     const bool behind = !request.after || id > number(*request.after);
     const bool within = !request.up_to || id <= number(*request.up_to);
-    if (one ? id != number(*request.after) : !(behind && within)) {
+    if (asked.empty() ? !(behind && within) : !asked.contains(id)) {
       continue;
     }
-    if (!whole && taken == request.limit_rows) {
+    if (!whole && asked.empty() && taken == request.limit_rows) {
       more = true;
       break;
     }

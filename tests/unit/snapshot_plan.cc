@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -86,9 +87,44 @@ TEST(BackfillParts, WithDifferentEndsStayApart) {
   EXPECT_NE(std::ranges::find(ranges, Range{key(2), std::nullopt, kLake}), ranges.end());
 }
 
-TEST(BackfillParts, OfASingleRowStayASingleRow) {
-  EXPECT_EQ(ranges_from({{key(7), key(7), {"lake"}}, {key(7), key(7), {"queue"}}}),
-            (Ranges{{key(7), key(7), kLake | kQueue}}));
+TEST(BackfillParts, OfSingleRowsComeFirstAndTogetherPerSinks) {
+  NumberOrder order;
+  Result<void> outcome;
+  const auto parts = parts_from({{key(3), std::nullopt, {"lake"}, {}},
+                                 {{}, {}, {"lake"}, {key(9), key(7)}},
+                                 {{}, {}, {"queue"}, {key(7), key(8)}}},
+                                kSinks, std::ref(order), outcome);
+  ASSERT_TRUE(outcome);
+  std::map<std::uint64_t, std::vector<ScanKey>> rows;
+  ASSERT_EQ(parts.size(), 4U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    rows[parts[i]->lanes] = parts[i]->keys;
+  }
+  EXPECT_EQ(rows, (std::map<std::uint64_t, std::vector<ScanKey>>{
+                      {kLake, {key(9)}}, {kQueue, {key(8)}}, {kLake | kQueue, {key(7)}}}));
+  EXPECT_EQ(parts[3]->delivered_to, key(3));
+}
+
+TEST(BackfillParts, TakeFurtherRowsUntilAChunkIsBegun) {
+  auto parts = parts_between({}, kLake);
+  add_row(parts, key(1), kLake);
+  add_row(parts, key(2), kLake);
+  add_row(parts, key(1), kLake);
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts.front()->keys, (std::vector<ScanKey>{key(1), key(2)}));
+  EXPECT_TRUE(parts.back()->keys.empty()) << "a range takes none";
+  parts.front()->chunks.push_back(nullptr);
+  add_row(parts, key(1), kLake);
+  ASSERT_EQ(parts.size(), 3U) << "what is being read may have been read before the row moved";
+  EXPECT_EQ(parts.front()->keys, (std::vector<ScanKey>{key(1)}));
+}
+
+TEST(BackfillParts, HoldABoundedNumberOfRows) {
+  std::vector<std::shared_ptr<Part>> parts;
+  for (int i = 0; i < 1000; ++i) {
+    add_row(parts, key(i), kLake);
+  }
+  EXPECT_EQ(parts.size(), 5U);
 }
 
 TEST(BackfillParts, AreOnlySortedWhereThereIsSomethingToSort) {

@@ -35,6 +35,8 @@ void expect_same(const BackfillLeft& got, const BackfillLeft& want) {
   EXPECT_EQ(got.done, want.done);
   EXPECT_EQ(got.untouched_from, want.untouched_from);
   EXPECT_EQ(got.tables, want.tables);
+  EXPECT_EQ(got.captured_before, want.captured_before);
+  EXPECT_EQ(got.told, want.told);
 }
 
 // Through a whole token and back.
@@ -86,8 +88,26 @@ TEST(WorkLeftTokens, HoldPartsWithAndWithoutBounds) {
                 {PartLeft{ScanKey{"10"}, std::nullopt, {"lake"}},
                  PartLeft{std::nullopt, ScanKey{"10"}, {"warehouse"}},
                  PartLeft{ScanKey{"10", "x"}, ScanKey{"20"}, {"lake", "warehouse"}},
-                 PartLeft{ScanKey{}, ScanKey{""}, {"lake"}}}},
+                 PartLeft{ScanKey{}, ScanKey{""}, {"lake"}},
+                 PartLeft{{}, {}, {"lake"}, {ScanKey{"11", "x"}, ScanKey{"12", "y"}}}}},
       TableLeft{"public.nothing left", 9, {}}};
+  expect_round_trip({left});
+}
+
+TEST(WorkLeftTokens, HoldWhomNothingWasToldAndWhomTheEnd) {
+  auto left = everything_left();
+  left.told = {{"lake"}, {"warehouse"}};
+  left.tables = {TableLeft{"public.a", 5, {}, {{}, {"lake"}}},
+                 TableLeft{"public.b", 7, {}, {{"lake"}, {}}},
+                 TableLeft{"public.c", 9, {}, {{"lake"}, {"warehouse"}}}};
+  expect_round_trip({left});
+}
+
+TEST(WorkLeftTokens, HoldWhatWasCapturedBefore) {
+  auto left = everything_left();
+  left.captured_before = {"public.a", "!public.b"};
+  expect_round_trip({left});
+  left.captured_before = std::vector<std::string>();
   expect_round_trip({left});
 }
 
@@ -157,12 +177,14 @@ TEST(PartsLeft, OfABegunTableAreThoseOfTheSink) {
   left.tables = {TableLeft{"public.b",
                            0,
                            {PartLeft{ScanKey{"1"}, ScanKey{"5"}, {"lake"}},
+                            PartLeft{{}, {}, {"queue", "lake"}, {ScanKey{"9"}}},
                             PartLeft{ScanKey{"5"}, std::nullopt, {"lake", "warehouse"}}}}};
   EXPECT_EQ(parts_left(left, "public.b", "lake"), (Parts{{ScanKey{"1"}, ScanKey{"5"}, {"lake"}},
+                                                         {{}, {}, {"lake"}, {ScanKey{"9"}}},
                                                          {ScanKey{"5"}, std::nullopt, {"lake"}}}));
   EXPECT_EQ(parts_left(left, "public.b", "warehouse"),
             (Parts{{ScanKey{"5"}, std::nullopt, {"warehouse"}}}));
-  EXPECT_EQ(parts_left(left, "public.b", "queue"), Parts{});
+  EXPECT_EQ(parts_left(left, "public.b", "queue"), (Parts{{{}, {}, {"queue"}, {ScanKey{"9"}}}}));
 }
 
 BackfillRecord some_record() {
