@@ -48,6 +48,10 @@ struct StreamStart {
   // them all fails with Code::kPositionLost. nullopt when that cannot be told: nothing was read
   // before, or the store was lost and a marker may lag behind what a quiet source had confirmed.
   std::optional<ResumePoint> owed_from;
+  // The least that any lane was delivered; `from` is that too, unless some lane has no position
+  // yet. A source whose server keeps no place for it must not begin further on: what lies behind is
+  // owed to the lanes that have one.
+  std::optional<ResumePoint> lowest = {};
 };
 
 // One stream of changes from one database.

@@ -262,13 +262,13 @@ std::optional<StreamStart> Pipeline::wait_for_start() {
       from_the_beginning = true;
       continue;
     }
-    lower(start.from, *needed.from);
+    lower(start.lowest, *needed.from);
     if (needed.owed) {
       lower(start.owed_from, *needed.from);
     }
   }
-  if (from_the_beginning) {
-    start.from.reset();
+  if (!from_the_beginning) {
+    start.from = start.lowest;
   }
   return start;
 }

@@ -140,8 +140,9 @@ void Reader::run() {
 // Opens the source; true when the loop should go on (also after a failure that is retried).
 bool Reader::open_stream() {
   StreamStart start;
-  // Taken back before asking, so that a request that comes meanwhile is not lost.
-  if (restart_requested_.exchange(false)) {
+  // Taken back before asking, so that a request that comes meanwhile is not lost. A stream that
+  // ended before it said where it stands may go on further on, so it counts as a new one.
+  if (restart_requested_.exchange(false) || !appended_) {
     auto wanted = host_.wait_for_start();
     if (!wanted) {
       return false;
@@ -162,13 +163,15 @@ bool Reader::open_stream() {
     host_.stream_restarted();
   } else {
     start.from = appended_;
+    start.lowest = appended_;
     start.highest = highest_;
-    if (appended_ && (!highest_ || appended_->position > highest_->position)) {
+    if (!highest_ || appended_->position > highest_->position) {
       start.highest = appended_;
     }
     start.owed_from = owed_from_;
   }
   start.from = for_source(std::move(start.from));
+  start.lowest = for_source(std::move(start.lowest));
   start.highest = for_source(std::move(start.highest));
   start.owed_from = for_source(std::move(start.owed_from));
   if (auto opened = source_.open(start); !opened) {

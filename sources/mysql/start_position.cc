@@ -96,6 +96,41 @@ Result<StreamPosition> configured(SqlSession& session, const ServerHistory& hist
   return set ? Result<StreamPosition>(StreamPosition(*std::move(set))) : fail(bad_start(start));
 }
 
+// The position that a lane stored, if it is one of this kind of server and configuration.
+Result<StreamPosition> stored_position(SqlSession& session, const ServerHistory& history,
+                                       const MysqlSourceConfig& config, const ResumePoint& point) {
+  const bool maria = history.flavour == Flavour::kMariaDb;
+  const bool by_file = config.position == PositionKind::kFile;
+  ROWTIDE_TRY_ASSIGN(auto position, StreamPosition::parse(point.token));
+  if ((position.gtid_state() != nullptr) != maria) {
+    return fail(operator_error(
+        Code::kPositionLost,
+        fmt::format("the stored position is one of {}, and the server is {}",
+                    maria ? "MySQL" : "MariaDB", session.server().display_name()),
+        "Connect to the server that was read before, or begin anew with a snapshot"));
+  }
+  if (!maria && (position.gtid_set() == nullptr) != by_file) {
+    return fail(operator_error(
+        Code::kConfig,
+        fmt::format("the stored position is one by {}", by_file ? "GTIDs" : "file and offset"),
+        by_file ? "Take source.position: file away"
+                : "Set source.position: file, or begin anew with a snapshot"));
+  }
+  return position;
+}
+
+// Where a stream begins when some lane has no position yet: where the configuration says, but not
+// behind what the others were delivered.
+Result<StreamPosition> beginning(SqlSession& session, const ServerHistory& history,
+                                 const MysqlSourceConfig& config, const StreamStart& start) {
+  ROWTIDE_TRY_ASSIGN(auto position, configured(session, history, config));
+  if (!start.lowest) {
+    return position;
+  }
+  ROWTIDE_TRY_ASSIGN(auto stored, stored_position(session, history, config, *start.lowest));
+  return stored.commit() < position.commit() ? std::move(stored) : std::move(position);
+}
+
 // GTIDs for messages: sets can be long.
 std::string shortened(std::string_view text) {
   constexpr std::size_t kMost = 200;
@@ -146,25 +181,8 @@ Result<StreamPosition> start_position(SqlSession& session, const ServerHistory& 
   if (!by_file && !history.gtids_on) {
     return fail(no_gtids());
   }
-  if (!start.from) {
-    return configured(session, history, config);
-  }
-  ROWTIDE_TRY_ASSIGN(auto position, StreamPosition::parse(start.from->token));
-  if ((position.gtid_state() != nullptr) != maria) {
-    return fail(operator_error(
-        Code::kPositionLost,
-        fmt::format("the stored position is one of {}, and the server is {}",
-                    maria ? "MySQL" : "MariaDB", session.server().display_name()),
-        "Connect to the server that was read before, or begin anew with a snapshot"));
-  }
-  if (!maria && (position.gtid_set() == nullptr) != by_file) {
-    return fail(operator_error(
-        Code::kConfig,
-        fmt::format("the stored position is one by {}", by_file ? "GTIDs" : "file and offset"),
-        by_file ? "Take source.position: file away"
-                : "Set source.position: file, or begin anew with a snapshot"));
-  }
-  return position;
+  return start.from ? stored_position(session, history, config, *start.from)
+                    : beginning(session, history, config, start);
 }
 
 bool is_ahead(const ServerHistory& history, const StreamPosition& position) {

@@ -26,7 +26,8 @@ struct ServerHistory {
 };
 Result<ServerHistory> load_server_history(SqlSession& session);
 
-// Where the stream begins: behind `start.from`, or where the configuration says.
+// Where the stream begins: behind `start.from`, or where the configuration says, but not behind
+// what lanes that have a position are still owed.
 Result<StreamPosition> start_position(SqlSession& session, const ServerHistory& history,
                                       const MysqlSourceConfig& config, const StreamStart& start);
 

@@ -85,7 +85,7 @@ class PostgresSubject final : public SourceSubject {
   Result<std::unique_ptr<Source>> make(const Runtime& runtime, SpillStore& store,
                                        std::map<std::uint64_t, TableSchema> schemas,
                                        Variant variant) override {
-    return postgres::PostgresSource::create(variant == Variant::kUsual ? usual_ : other_, database_,
+    return postgres::PostgresSource::create(variant == Variant::kOther ? other_ : usual_, database_,
                                             store, std::move(schemas), runtime);
   }
   std::unique_ptr<WriterSession> session() override {
@@ -228,8 +228,9 @@ SharedServer& server_18() {
 }
 
 SourceEntry entry_of(std::string name, SharedServer& (*shared)(), bool streamed) {
-  return {std::move(name), streamed,
-          [shared, streamed](std::string& why_not) -> std::unique_ptr<SourceSubject> {
+  return {.name = std::move(name),
+          .sends_before_commit = streamed,
+          .create = [shared, streamed](std::string& why_not) -> std::unique_ptr<SourceSubject> {
             static int counter = 0;
             auto* server = shared().get(why_not);
             if (server == nullptr) {

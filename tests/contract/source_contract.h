@@ -29,7 +29,7 @@ class WriterSession {
 // One database with five empty tables of the shape (id BIGINT key, note text):
 //   orders, items, sentinels   read by the source
 //   unwanted                   the server sends it, the configuration leaves it out
-//   elsewhere                  the server does not send it
+//   elsewhere                  the server does not send it, or the source has no use for it
 // It is wiped with the subject and outlives the sources made over it, as a real database outlives a
 // daemon. At most one of them is open at a time.
 class SourceSubject {
@@ -39,6 +39,9 @@ class SourceSubject {
     // Whatever an operator may change between two starts without changing a position: another
     // protocol mode, and `unwanted` is read as well.
     kOther,
+    // As kUsual, and a stream without a position begins with what is committed from then on where
+    // the source can be told to.
+    kLatest,
   };
   virtual ~SourceSubject() = default;
 
@@ -81,6 +84,12 @@ struct SourceEntry {
   std::string name;  // letters, digits and '_': it names the tests
   // The server sends a transaction of some hundred kilobytes before its commit.
   bool sends_before_commit = false;
+  // The server hears what is durable and keeps its log from there on. One that hears nothing is
+  // never asked for confirmed(), last_heard_us() and skip_position(), and what only they can show
+  // is skipped.
+  bool server_is_told = true;
+  // TRUNCATE ends the transaction that is open and is one of its own.
+  bool truncate_commits = false;
   // An empty database, or nullptr where it cannot exist on this machine; then `why_not` is filled
   // and the tests are skipped with that reason.
   std::function<std::unique_ptr<SourceSubject>(std::string& why_not)> create;

@@ -207,6 +207,18 @@ Error SourceContract::read_until_error() {
   return {};
 }
 
+Error SourceContract::refusal_of(const StreamStart& start) {
+  const auto opened = open(start);
+  return opened ? read_until_error() : opened.error();
+}
+
+void SourceContract::acknowledge_until_confirmed() {
+  const auto confirmed = [&] {
+    return !GetParam().server_is_told || subject().confirmed() >= subject().confirmed_by(*durable);
+  };
+  acknowledge_until(confirmed);
+}
+
 void SourceContract::acknowledge_until(const std::function<bool()>& done) {
   wait_until([&] {
     const auto acknowledged = source_->acknowledge(durable);

@@ -55,7 +55,7 @@ class SourceContract : public ::testing::TestWithParam<SourceEntry> {
   void opened_at(const StreamStart& start);
   void opened() { opened_at({}); }
   void opened_behind(const ResumePoint& from) {
-    opened_at({.from = from, .highest = from, .owed_from = {}});
+    opened_at({.from = from, .highest = from, .owed_from = {}, .lowest = from});
   }
   // What a reader does before it opens again: what is not cut is dropped.
   void close();
@@ -68,8 +68,12 @@ class SourceContract : public ::testing::TestWithParam<SourceEntry> {
   void read_all();
   // step() until it fails.
   Error read_until_error();
+  // Why the server cannot take this stream: what open() says, or what comes in place of events.
+  Error refusal_of(const StreamStart& start);
   // Acknowledges without reading until the condition holds.
   void acknowledge_until(const std::function<bool()>& done);
+  // Acknowledges `durable` until the server has confirmed it, where it is told of that.
+  void acknowledge_until_confirmed();
   // Waits without touching the source.
   static void wait_until(const std::function<bool()>& done);
 

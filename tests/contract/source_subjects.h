@@ -10,5 +10,8 @@ SourceEntry postgres_plain_entry();
 SourceEntry postgres_streamed_entry();
 SourceEntry postgres_18_plain_entry();
 SourceEntry postgres_18_streamed_entry();
+// Debian's MariaDB and MySQL 8.0, or the servers that tests/support/mysql_server.h is told of.
+SourceEntry mariadb_entry();
+SourceEntry mysql_entry();
 
 }  // namespace rowtide::test

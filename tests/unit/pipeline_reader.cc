@@ -116,6 +116,17 @@ class Readers : public testing::Test {
   std::unique_ptr<Reader> reader;
 };
 
+TEST_F(Readers, CountAStreamThatNeverSaidWhereItStandsAsANewOne) {
+  int left_to_fail = 2;
+  database.before_open = [&](const StreamStart&) -> Result<void> {
+    return left_to_fail-- > 0 ? fail(retry_error(Code::kConnection, "gone")) : Result<void>();
+  };
+  start();
+  EXPECT_EQ(take_up_to(6).size(), 6U);
+  EXPECT_EQ(host.asked(), 3);
+  EXPECT_EQ(host.restarts, 3);
+}
+
 TEST_F(Readers, BringWhatTheSourceSendsInOrder) {
   start();
   EXPECT_EQ(take_up_to(6), (std::vector<std::int64_t>{1001, 2001, 3001, 4001, 5001, 6001}));

@@ -95,6 +95,18 @@ TEST_F(Pipelines, StartFromTheBeginningForANewSink) {
   EXPECT_EQ(old.delivered_ids(), (std::vector<std::int64_t>{6001}));
 }
 
+TEST_F(Pipelines, TellTheSourceWhatIsOwedBesideANewSink) {
+  add_sink("near").marker = after(5);
+  add_sink("far").marker = after(2);
+  add_sink("young");
+  start();
+  ASSERT_TRUE(stored_at("young", after(6)));
+  const auto opened = database->last_open();
+  EXPECT_FALSE(opened->from);
+  EXPECT_EQ(opened->lowest, after(2));
+  EXPECT_EQ(opened->highest, after(5));
+}
+
 TEST_F(Pipelines, DrainBeforeTheyStop) {
   auto& warehouse = add_sink("warehouse");
   warehouse.durable_limit = TestBatches::end_of(1);
