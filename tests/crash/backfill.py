@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Kills the daemon while it backfills tables that are being written to, at every step of the way.
 
-usage: backfill.py [--kills N] [--seed S] [--failpoints]
+usage: backfill.py [--source postgres|mariadb|mysql] [--version V] [--kills N] [--seed S]
+                   [--failpoints]
   --kills       random moments; default 10
   --failpoints  each failpoint of a backfill's road, before the random ones
 
@@ -13,6 +14,7 @@ delivered was not read again. Exit code 1 is a violation.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -20,17 +22,16 @@ import sys
 import threading
 import time
 
-import psycopg2
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
-from tests.e2e.harness import Duck, Jsonl, fence, source  # noqa: E402
-from tests.servers.daemon import Daemon, wait_confirmed  # noqa: E402
+from tests.crash.backfill_sources import ERRORS, ROWS, make_shop  # noqa: E402
+from tests.crash.sources import KINDS  # noqa: E402
+from tests.e2e.harness import Duck, Jsonl  # noqa: E402
+from tests.servers.daemon import Daemon  # noqa: E402
 from tests.servers.postgres import PostgresServer  # noqa: E402
 from tests.servers.scratch import Scratch, wait_until  # noqa: E402
 
-ROWS = {"items": 30_000, "pairs": 8_000}
 CHUNK_ROWS = 1_000
 BUFFER_ROWS = 6_000  # more than the buffer of 1 MiB holds
 WORKERS = 2
@@ -40,42 +41,38 @@ FAILPOINTS = {
     "sink_mid_write": 20, "sink_before_commit": 8, "sink_after_commit": 8,
     "committer_before_store": 6, "committer_after_store": 6, "source_after_ack": 4,
 }
-TABLES = """
-CREATE TABLE items (id bigint PRIMARY KEY, version bigint NOT NULL, note text, big text);
-ALTER TABLE items ALTER big SET STORAGE EXTERNAL;
-CREATE TABLE pairs (a int, b text, version bigint NOT NULL, PRIMARY KEY (a, b));
-CREATE SEQUENCE ids START 1000000;
-INSERT INTO items SELECT i, 1, 'n' || i, CASE WHEN i %% 20 = 0 THEN repeat(md5(i::text), 100) END
-  FROM generate_series(1, %(items)s) i;
-INSERT INTO pairs SELECT i %% 50, 'k' || i, 1 FROM generate_series(1, %(pairs)s) i;
-ANALYZE
-"""
 
 
 class Writer(threading.Thread):
     """Changes random rows in transactions of up to five until it is stopped."""
 
-    def __init__(self, server, seed):
+    def __init__(self, shop, number, seed):
         super().__init__(daemon=True)
-        self.connection = server.connect("app", autocommit=False)
+        self.shop, self.connection = shop, shop.connect()
         self.random, self.ended, self.error = random.Random(seed), threading.Event(), None
+        self.last_id = (number + 1) * 1_000_000
+
+    def fresh(self):
+        self.last_id += 1
+        return self.last_id
 
     def change(self, cursor):
         row = self.random.randint(1, ROWS["items"])
         choice = self.random.random()
         if choice < 0.5:
-            cursor.execute("UPDATE items SET version = version + 1, note = note || '.' "
+            cursor.execute("UPDATE items SET version = version + 1, note = concat(note, '.') "
                            "WHERE id = %s", (row,))
         elif choice < 0.6:
             cursor.execute("UPDATE items SET version = version + 1, big = repeat(md5(%s), 90) "
                            "WHERE id = %s", (str(row), row))
         elif choice < 0.7:
-            cursor.execute("UPDATE items SET version = version + 1, id = nextval('ids') "
-                           "WHERE id = %s", (row,))
+            cursor.execute("UPDATE items SET version = version + 1, id = %s WHERE id = %s",
+                           (self.fresh(), row))
         elif choice < 0.8:
             cursor.execute("DELETE FROM items WHERE id = %s", (row,))
         elif choice < 0.9:
-            cursor.execute("INSERT INTO items VALUES (nextval('ids'), 1, 'new', repeat('x', 3000))")
+            cursor.execute("INSERT INTO items VALUES (%s, 1, 'new', repeat('x', 3000))",
+                           (self.fresh(),))
         else:
             cursor.execute("UPDATE pairs SET version = version + 1 WHERE a = %s AND b = %s",
                            (row % 50, f"k{row % ROWS['pairs']}"))
@@ -88,7 +85,9 @@ class Writer(threading.Thread):
                         for _ in range(self.random.randint(1, 5)):
                             self.change(cursor)
                     self.connection.commit()
-                except psycopg2.errors.DeadlockDetected:
+                except ERRORS as error:
+                    if not self.shop.is_busy(error):
+                        raise
                     self.connection.rollback()
         except Exception as error:  # told by stop()
             self.error = error
@@ -102,13 +101,13 @@ class Writer(threading.Thread):
 
 
 class Run:
-    def __init__(self, options, server, target, scratch):
-        self.options, self.server, self.target, self.scratch = options, server, target, scratch
+    def __init__(self, options, shop, target, scratch):
+        self.options, self.shop, self.target, self.scratch = options, shop, target, scratch
         self.random = random.Random(options.seed)
         self.kills = self.backfills = 0
         url = target.url("sink")
         self.daemon = Daemon([{
-            "name": "shop", "source": source(server, "app", "shop"), "snapshot": "initial",
+            "name": "shop", "source": shop.config(), "snapshot": "initial",
             "backfill": {"chunk_rows": CHUNK_ROWS, "buffer": "1MiB", "rows_per_second": 9000,
                          "workers": WORKERS},
             "sinks": [
@@ -126,7 +125,8 @@ class Run:
         """Starts another backfill when none runs."""
         if self.unfinished():
             return
-        started = self.daemon.tool("backfill", "start", "shop", "--table", "public.*")
+        started = self.daemon.tool("backfill", "start", "shop", "--table",
+                                   f"{self.shop.schema}.*")
         if started.returncode != 0:
             raise RuntimeError(started.stdout + started.stderr)
 
@@ -176,23 +176,21 @@ class Run:
         self.backfills = len(self.daemon.pipeline("shop")["backfills"])
 
     def settle(self):
-        wait_confirmed(self.server, "shop", fence(self.server, "app"), 60, self.daemon)
+        self.shop.wait_durable(self.daemon)
         self.daemon.terminate()
 
     # --- checks; each returns complaints
 
     def source_rows(self):
-        return {table: set(self.server.execute(f"SELECT {columns} FROM {table}", database="app"))
+        return {table: set(self.shop.query(f"SELECT {columns} FROM {table}"))
                 for table, columns in COLUMNS.items()}
 
     def mirrors(self, rows):
         duck = Duck(self.scratch.join("a.duckdb"))
         for table, columns in COLUMNS.items():
-            found = {
-                "duck": set(duck.query(f"SELECT {columns} FROM public.{table}")),
-                "mirror": set(self.target.execute(f"SELECT {columns} FROM public.{table}",
-                                                  database="sink")),
-            }
+            sql = f"SELECT {columns} FROM {self.shop.schema}.{table}"
+            found = {"duck": set(duck.query(sql)),
+                     "mirror": set(self.target.execute(sql, database="sink"))}
             for name, got in found.items():
                 if got != rows[table]:
                     yield (f"{name} {table}: {len(rows[table] - got)} rows of the source are not "
@@ -200,7 +198,7 @@ class Run:
 
     def history_events(self):
         for op, tx, key, version, old in self.target.execute(
-                "SELECT _op, _tx, id, version, NULL FROM public.items "
+                f"SELECT _op, _tx, id, version, NULL FROM {self.shop.schema}.items "
                 "ORDER BY _position", database="history"):
             yield op, tx, key, version, old
 
@@ -258,14 +256,17 @@ COLUMNS = {"items": "id, version, note, big", "pairs": "a, b, version"}
 
 
 def run(options):
-    with PostgresServer(15, name="bf") as server, PostgresServer(15, name="bft") as target, \
-            Scratch("bf") as scratch:
-        server.create_database("app")
-        server.execute(TABLES % ROWS, database="app")
+    with contextlib.ExitStack() as stack:
+        shop = make_shop(options.source, options.version)
+        stack.callback(shop.close)
+        shop.start()
+        target = stack.enter_context(PostgresServer(15, name="bft"))
+        scratch = stack.enter_context(Scratch("bf"))
         target.create_database("sink")
         target.create_database("history")
-        test = Run(options, server, target, scratch)
-        writers = [Writer(server, options.seed + i) for i in range(3)]
+        test = Run(options, shop, target, scratch)
+        stack.callback(test.daemon.close)
+        writers = [Writer(shop, i, options.seed + i) for i in range(3)]
         for writer in writers:
             writer.start()
         try:
@@ -285,6 +286,8 @@ def run(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", choices=KINDS, default="postgres")
+    parser.add_argument("--version", default=None, help="of the source's server")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--failpoints", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))

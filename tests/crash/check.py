@@ -6,7 +6,7 @@ sinks that are wrong in every way there is.
 
 import dataclasses
 
-from tests.crash.workload import GHOST_VER, KEYS, VERSIONED, WIDE, key_text, step_hash
+from tests.crash.tables import GHOST_VER, KEYS, VERSIONED, WIDE, key_text, step_hash
 
 
 @dataclasses.dataclass
@@ -68,7 +68,7 @@ class Report:
 
 
 def manifest_of(row):
-    """A Manifest of a row of load.manifest given as texts."""
+    """A Manifest of a row of the table manifest given as texts."""
     return Manifest(*(int(row[c]) for c in ("txn", "writer", "seq", "touches", "hash", "atoms")))
 
 
@@ -294,17 +294,17 @@ def check_atoms(manifests, atoms, sink, report):
             )
 
 
-def check_acknowledged(confirmed_lsn, committed, held, sink, report):
+def check_acknowledged(acknowledged, committed, held, sink, report):
     """I5: what ends at or below the acknowledged position is in the sink.
 
-    `committed`: [(txn, LSN at or after its end)]; `held`: transactions that the sink has durably.
+    `committed`: [(txn, position at or after its end)]; `held`: transactions that the sink has durably.
     Returns how many transactions the position covers.
     """
-    covered = [txn for txn, lsn in committed if lsn <= confirmed_lsn]
+    covered = [txn for txn, position in committed if position <= acknowledged]
     for txn in covered:
         if txn not in held:
             report.add(
-                "I5", sink, f"acknowledged {confirmed_lsn:#x}, but transaction {txn} is not there"
+                "I5", sink, f"acknowledged {acknowledged:#x}, but transaction {txn} is not there"
             )
     return len(covered)
 

@@ -1,37 +1,36 @@
 """Kills the real daemon and restarts real servers under load, then checks every invariant.
 
-usage: python tests/crash/crash.py [--seed S] [--sink duckdb|postgres|jsonl|all] [--kills N]
-         [--failpoint NAME|each] [--server-restarts] [--minutes M] [--big-rows N] [--version V]
-         [--sabotage RULE]
+usage: python tests/crash/crash.py [--source postgres|mariadb|mysql] [--version V] [--seed S]
+         [--sink duckdb|postgres|jsonl|all] [--kills N] [--failpoint NAME|each|source]
+         [--server-restarts] [--minutes M] [--big-rows N] [--compressed] [--sabotage RULE]
 
 Prints its seed first. Exit code 0: every invariant holds; 1: a violation, with a report; 2: the run
-itself could not be carried out. --sabotage breaks one rule on purpose, so that the run must end with 1;
-it is how each check is seen to fail (README.md).
+itself could not be carried out. --sabotage breaks one rule on purpose, so that the run must end
+with 1; it is how each check is seen to fail (README.md).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import signal
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-import psycopg2  # noqa: E402
-
 from tests.crash import check, sabotage  # noqa: E402
+from tests.crash.observer import Observer  # noqa: E402
 from tests.crash.sinks import (  # noqa: E402
-    DUCKDB_MEMORY_MIB, DuckdbSink, JsonlSink, PostgresSink, source_tables,
+    DUCKDB_MEMORY_MIB, DuckdbSink, JsonlSink, PostgresSink,
 )
+from tests.crash.sources import KINDS, make_source  # noqa: E402
 from tests.crash.workload import Workload  # noqa: E402
-from tests.servers.daemon import Daemon, wait_confirmed  # noqa: E402
+from tests.servers.daemon import Daemon  # noqa: E402
 from tests.servers.postgres import PostgresServer  # noqa: E402
 from tests.servers.scratch import Scratch, wait_until  # noqa: E402
 
-SLOT = "crash"
 # Largest count that still comes soon under the load, by failpoint.
 FAILPOINTS = {
     "source_after_begin": 60,
@@ -53,52 +52,9 @@ FAILPOINTS = {
     "source_after_ack": 8,
     "schema_write": 1,
 }
-BACKLOG = 48 << 20  # bytes of unacknowledged log at which the load slows down
 BIG = ("source_spill_write", "source_spill_release")  # reached only by large transactions
+BIG_ROWS = 4000
 RSS_LIMIT = int(os.environ.get("ROWTIDE_CRASH_RSS_MIB", "256")) << 20
-
-
-class Observer(threading.Thread):
-    """Looks at sinks and positions from outside while everything runs: I4, I5 and I6."""
-
-    def __init__(self, run):
-        super().__init__(name="observer", daemon=True)
-        self.run_ = run
-        self.stopping = threading.Event()
-        self.looks = 0
-        self.sinks = [s for s in run.sinks if isinstance(s, PostgresSink)]
-
-    def run(self):
-        while not self.stopping.wait(0.15):
-            try:
-                self._look()
-            except (OSError, ValueError, psycopg2.Error):
-                continue  # whatever is down just now is looked at again later
-            self.looks += 1
-
-    def _look(self):
-        run = self.run_
-        if run.daemon.running:
-            try:
-                for pipeline in run.daemon.status()["pipelines"]:
-                    for sink in pipeline["sinks"]:
-                        run.monotone.see(sink["name"], sink["position"])
-            except OSError:
-                pass
-        # The acknowledged position first: whatever it covers must be there now.
-        row = run.source.slot(SLOT)
-        if row and row["confirmed_flush_lsn"]:
-            # A daemon that is killed all the time must not fall behind without bounds.
-            behind = run.source.wal_position() - row["confirmed_flush_lsn"]
-            run.load.slowed = behind > BACKLOG
-        committed = run.load.committed()
-        for sink in self.sinks:
-            manifests, atoms = sink.atoms_now()
-            check.check_atoms(manifests, atoms, sink.name, run.report)
-            if row and row["confirmed_flush_lsn"]:
-                check.check_acknowledged(
-                    row["confirmed_flush_lsn"], committed, manifests, sink.name, run.report
-                )
 
 
 class Run:
@@ -108,21 +64,16 @@ class Run:
         self.report = check.Report()
         self.monotone = check.Monotone(self.report)
         self.scratch = Scratch("crash")
-        self.source = PostgresServer(
-            options.version, {"logical_decoding_work_mem": "64kB", "max_wal_size": "4GB"}, "crsrc"
-        ).start()
+        self.source = make_source(options.source, options.version)
+        self.source.start()
         self.target = PostgresServer(15, {"max_wal_size": "4GB"}, "crtgt").start()
-        self.source.create_database("shop")
         self.sinks = self._sinks()
         self.load = Workload(
-            self.source, "shop", options.seed, writers=options.writers, rate=options.rate
-        )
-        self.load.setup()
+            self.source, options.seed, writers=options.writers, rate=options.rate)
         self.daemon = Daemon(
             [{
                 "name": "crash",
-                "source": {"type": "postgres", "url": self.source.url("shop"), "slot": SLOT,
-                           "publication": "crash", "tables": ["load.*"]},
+                "source": self.source.config(),
                 "snapshot": "never",
                 "retry": {"initial": "100ms", "max": "1s"},
                 "sinks": [sink.config() for sink in self.sinks],
@@ -131,6 +82,7 @@ class Run:
         )
         self.observer = Observer(self)
         self.kills = 0
+        self.compressed_lives = 0
         self.peak = 0
         self.slowest_recovery = 0.0
 
@@ -153,7 +105,7 @@ class Run:
 
     def go(self):
         print("crash: starting", flush=True)
-        self.daemon.start().wait_running()
+        self.source.wait_streaming(self.daemon.start())
         self.load.start()
         self.observer.start()
         self.caught_up(60)
@@ -181,8 +133,9 @@ class Run:
     def _failpoints(self):
         if self.options.failpoint is None:
             return []
-        if self.options.failpoint == "each":
-            names = list(FAILPOINTS)
+        if self.options.failpoint in ("each", "source"):
+            names = [name for name in FAILPOINTS
+                     if self.options.failpoint == "each" or name.startswith("source_")]
             self.random.shuffle(names)
             return names
         return [self.options.failpoint]
@@ -199,6 +152,8 @@ class Run:
     def kill_at(self, name):
         count = self.random.randint(1, FAILPOINTS[name])
         self.stop_daemon()
+        if name in BIG and self.options.compressed:
+            self.source.compress_log(False)  # what is packed hardly fills a block
         self.daemon.launch(failpoint=f"{name}:{count}")
         started = time.monotonic()
         next_order = 0.0
@@ -210,7 +165,7 @@ class Run:
             if waited >= next_order:
                 next_order = waited + 2
                 if name in BIG:
-                    self.load.order_rows(4000)
+                    self.load.order_rows(self.big_rows(), prepared=self.source.has_prepared)
                 elif name == "schema_write":
                     self.load.order_ddl()
             time.sleep(0.01)
@@ -221,11 +176,18 @@ class Run:
             )
         self.after_kill(f"{name}:{count}", time.monotonic() - started)
 
+    def big_rows(self):
+        # Rows of a prepared transaction are kept as the server packed them, which takes less room.
+        return BIG_ROWS * (3 if self.source.has_prepared else 1)
+
     def kill_at_random(self):
         if self.random.random() < 0.15 and len(self.load.extra_columns) < 12:
             self.load.order_ddl()
         if self.random.random() < 0.15:
             self.load.order_rows(self.random.randint(1000, 20000))
+        if self.random.random() < 0.3:
+            # Else slow sinks never get anywhere, and every life begins at the same place.
+            self._acknowledged_beyond(self.source.acknowledged(self.daemon), 60)
         self.stay_up(self.random.choice((0.05, 0.3, 0.8, 1.6)) * self.random.random() + 0.01)
         self.after_kill("a random moment", None)
 
@@ -250,17 +212,30 @@ class Run:
         self.kills += 1 if after_s is not None else 0
         self.at_rest()
         self.load.check_alive()
+        self._compress_or_not()
         text = "" if after_s is None else f" after {after_s:.1f} s"
-        print(f"crash: killed at {where}{text}; {len(self.load.committed())} transactions so far",
-              flush=True)
+        committed, acknowledged = self.load.committed(), self.source.acknowledged(self.daemon) or 0
+        covered = sum(position <= acknowledged for _, position in committed)
+        print(f"crash: killed at {where}{text}; {len(committed)} transactions so far, {covered} "
+              "acknowledged", flush=True)
         started = time.monotonic()
         self.daemon.start().wait_running()
         self.slowest_recovery = max(self.slowest_recovery, time.monotonic() - started)
 
+    def _compress_or_not(self):
+        if self.options.compressed:
+            wanted = self.random.random() < 0.5
+            self.source.compress_log(wanted)
+            self.compressed_lives += wanted
+
     def restart_source(self, mode):
         self.stay_up(0.5)
         started = time.monotonic()
-        self.source.restart(mode)
+        # What a server that is killed makes of a prepared transaction and its log may differ.
+        with contextlib.ExitStack() as stack:
+            if mode == "immediate":
+                stack.enter_context(self.load.without_prepared())
+            self.source.restart(mode)
         print(f"crash: source restarted ({mode}) in {time.monotonic() - started:.1f} s", flush=True)
         self.daemon.wait_running()
         self.caught_up(60)
@@ -284,39 +259,46 @@ class Run:
 
     def at_rest(self):
         """The daemon is dead: nothing moves on our side, so look into every sink."""
-        row = self.source.slot(SLOT)
+        acknowledged = self.source.acknowledged(self.daemon)
         committed = self.load.committed()
         for sink in self.sinks:
             manifests, atoms = sink.atoms_now()
             if not isinstance(sink, JsonlSink):
                 check.check_atoms(manifests, atoms, sink.name, self.report)
-            if row and row["confirmed_flush_lsn"]:
+            if acknowledged:
                 check.check_acknowledged(
-                    row["confirmed_flush_lsn"], committed, manifests, sink.name, self.report
-                )
+                    acknowledged, committed, manifests, sink.name, self.report)
 
     def caught_up(self, timeout_s):
         """I11: what is committed now becomes durable everywhere, while the load goes on.
 
         `timeout_s`: longest time without any progress.
         """
-        lsn = self.load.fence()
+        wanted = self.load.fence()
         started = time.monotonic()
         reached = 0
-        while True:
-            wanted = min(lsn, reached + 1)
-            try:
-                wait_confirmed(self.source, SLOT, wanted, timeout_s, self.daemon)
-            except TimeoutError as error:
-                self.report.add("I11", "pipeline", str(error))
-                raise
-            reached = self.source.slot(SLOT)["confirmed_flush_lsn"]
-            if reached >= lsn:
-                return time.monotonic() - started
+        while reached < wanted:
+            reached = self._acknowledged_beyond(reached, timeout_s)
+        return time.monotonic() - started
+
+    def _acknowledged_beyond(self, position, timeout_s):
+        def beyond():
+            if not self.daemon.running:
+                raise RuntimeError(
+                    f"rowtided ended with {self.daemon.exit_code}\n{self.daemon.log()}")
+            reached = self.source.acknowledged(self.daemon)
+            return reached and reached > position and reached
+
+        try:
+            return wait_until(beyond, timeout_s, lambda: f"acknowledged beyond {position:#x}\n"
+                              f"{self.daemon.describe()}", 0.05)
+        except TimeoutError as error:
+            self.report.add("I11", "pipeline", str(error))
+            raise
 
     def finish(self):
         self.load.stop()
-        before = self.source.slot(SLOT)
+        before = self.source.acknowledged(self.daemon)
         try:
             seconds = self.caught_up(60)
         except TimeoutError:
@@ -326,9 +308,9 @@ class Run:
         self._note_peak()
         if seconds is not None:
             self.report.fact(f"drained in {seconds:.1f} s after the load had ended")
-            after = self.source.slot(SLOT)
-            if after["confirmed_flush_lsn"] < before["confirmed_flush_lsn"]:
-                self.report.add("I11", "slot", f"went from {before} to {after}")
+            after = self.source.acknowledged(self.daemon)
+            if after < before:
+                self.report.add("I11", "acknowledged", f"went from {before:#x} to {after:#x}")
         code = self.daemon.terminate(60)
         if code != 0:
             self.report.add("I11", "daemon", f"SIGTERM ended with {code}\n{self.daemon.log()}")
@@ -337,7 +319,7 @@ class Run:
         self.check_everything(drained=seconds is not None)
 
     def check_everything(self, drained):
-        source = source_tables(self.source, "shop")
+        source = self.source.tables()
         expected = {int(k[0]): check.manifest_of(row) for k, row in source["manifest"].items()}
         for txn, _ in self.load.committed():
             if txn not in expected:
@@ -358,6 +340,11 @@ class Run:
             f"{len(expected)} transactions, {self.kills} kills, {self.observer.looks} looks from "
             f"outside, peak {self.peak >> 20} MiB, slowest recovery {self.slowest_recovery:.1f} s"
         )
+        if self.source.has_prepared:
+            count = sum(writer.two_phases for writer in self.load.writers)
+            self.report.fact(f"{count} of the transactions in two phases")
+        if self.options.compressed:
+            self.report.fact(f"the log was compressed after {self.compressed_lives} of the kills")
 
     def close(self):
         self.load.stopping.set()
@@ -371,14 +358,18 @@ class Run:
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--source", choices=KINDS, default="postgres")
+    parser.add_argument("--version", default=None, help="of the source's server")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--sink", choices=("duckdb", "postgres", "jsonl", "all"), default="all")
     parser.add_argument("--kills", type=int, default=0, help="kills at random moments")
-    parser.add_argument("--failpoint", choices=("each", *FAILPOINTS), metavar="NAME|each")
+    parser.add_argument("--failpoint", choices=("each", "source", *FAILPOINTS),
+                        metavar="NAME|each|source", help="one, all, or all of the source's own")
     parser.add_argument("--server-restarts", action="store_true")
     parser.add_argument("--minutes", type=float, default=0, help="go on with random faults")
     parser.add_argument("--big-rows", type=int, default=0, help="one transaction of this size")
-    parser.add_argument("--version", type=int, default=15, help="PostgreSQL of the source")
+    parser.add_argument("--compressed", action="store_true",
+                        help="the source compresses its log in turns")
     parser.add_argument("--sabotage", choices=sabotage.RULES, metavar="RULE",
                         help=", ".join(sabotage.RULES))
     parser.add_argument("--writers", type=int, default=3)

@@ -11,18 +11,10 @@ import psycopg2
 import psycopg2.errors
 
 from tests.crash.check import Event
-from tests.crash.workload import KEYS, SCHEMA
+from tests.crash.tables import KEYS, SCHEMA, rows_by_key
 
 DUCKDB_MEMORY_MIB = 128  # of each DuckDB sink
 HIDDEN = ("_op", "_position", "_tx", "_row", "_committed_at", "_unchanged")
-
-
-def _rows_by_key(table, rows):
-    result = {}
-    for row in rows:
-        kept = {c: v for c, v in row.items() if v is not None and c not in HIDDEN}
-        result[tuple(kept.get(c) for c in KEYS[table])] = kept
-    return result
 
 
 def _history_event(table, row):
@@ -33,7 +25,7 @@ def _history_event(table, row):
     return Event(at, op, table, tx, cells, unchanged)
 
 
-class _PostgresReader:
+class PostgresReader:
     """All columns of a table as text, from any PostgreSQL."""
 
     def __init__(self, server, database):
@@ -63,19 +55,15 @@ class _PostgresReader:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
             with connection.cursor() as cursor:
                 found = {t: self.rows(cursor, t) for t in KEYS}
-            return {t: _rows_by_key(t, r) for t, r in found.items() if r is not None}
+            return {t: rows_by_key(t, r, HIDDEN) for t, r in found.items() if r is not None}
         finally:
             connection.close()
-
-
-def source_tables(server, database):
-    return _PostgresReader(server, database).tables()
 
 
 class PostgresSink:
     def __init__(self, name, server, database, mode):
         self.name, self.server, self.database, self.mode = name, server, database, mode
-        self.reader = _PostgresReader(server, database)
+        self.reader = PostgresReader(server, database)
         self.connection = None
 
     def config(self):
@@ -163,7 +151,7 @@ class DuckdbSink:
 
         def read(connection):
             found = {t: self._rows(connection, t) for t in KEYS}
-            return {t: _rows_by_key(t, r) for t, r in found.items() if r is not None}
+            return {t: rows_by_key(t, r, HIDDEN) for t, r in found.items() if r is not None}
 
         return self._with_copy(read) or {}
 

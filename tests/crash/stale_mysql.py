@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """stale.py on MySQL and MariaDB: backfills of a hot table, and no row may go back in time.
 
-usage: stale_mysql.py [--flavour mariadb|mysql] [--writers N] [--chunks N] [--seconds S]
-                      [--stuck-replica] [--without-barrier]
-  --flavour          default mariadb
+usage: stale_mysql.py [--flavour mariadb|mysql|mariadb-11.8|mysql-9.7] [--writers N] [--chunks N]
+                      [--seconds S] [--stuck-replica] [--without-barrier]
+  --flavour          default mariadb, which is 10.11; mysql is 8.0
   --writers          sessions that update random rows of the table; default 4
   --chunks           ends after this many chunks; default 2000
   --seconds          or after this time; default no limit
@@ -28,9 +28,10 @@ sys.path.insert(0, ROOT)
 
 from tests.crash.stale import CHUNK_ROWS, ROWS, run_backfills, stale_rows  # noqa: E402
 from tests.servers.daemon import Daemon  # noqa: E402
-from tests.servers.mysql import MariaDb, MySql  # noqa: E402
+from tests.servers.mysql import MariaDb, MariaDb118, MySql, MySql97  # noqa: E402
 from tests.servers.scratch import Scratch, wait_until  # noqa: E402
 
+SERVERS = {"mariadb": MariaDb, "mysql": MySql, "mariadb-11.8": MariaDb118, "mysql-9.7": MySql97}
 # What a server that must not lose anything is run with: the log is synced before a commit is seen.
 SETTINGS = {"sync_binlog": 1, "innodb_flush_log_at_trx_commit": 1}
 STORM = f"""CREATE PROCEDURE storm() BEGIN
@@ -90,9 +91,10 @@ class Writers:
 
 
 def run(options):
-    make = MariaDb if options.flavour == "mariadb" else MySql
+    make = SERVERS[options.flavour]
+    mariadb = issubclass(make, MariaDb)
     settings = dict(SETTINGS)
-    if options.stuck_replica and options.flavour == "mysql":
+    if options.stuck_replica and not mariadb:
         settings["binlog_order_commits"] = "OFF"
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(make(settings=settings, name="stale"))
@@ -115,7 +117,7 @@ def run(options):
         daemon.wait_running()
         writers = Writers(server, options.writers)
         writers.start()
-        stuck = options.stuck_replica and options.flavour == "mariadb" and StuckReplica(server)
+        stuck = options.stuck_replica and mariadb and StuckReplica(server)
         try:
             if stuck:
                 stuck.start()
@@ -132,7 +134,7 @@ def run(options):
         reads, stale, latest = stale_rows(scratch.join("lines"))
         wrong = sum(latest.get(row, version) != version for row, version in source_rows.items())
         updates = sum(source_rows.values()) - ROWS
-    print(f"{server.flavour}: {chunks} chunks, {reads} rows read beside {updates} updates of {ROWS} "
+    print(f"{server.flavour} {server.version}: {chunks} chunks, {reads} rows read beside {updates} updates of {ROWS} "
           f"rows by {options.writers} writers: {stale} stale, {wrong} wrong at the end", flush=True)
     if options.without_barrier:
         return 0 if stale else 1
@@ -142,7 +144,7 @@ def run(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flavour", choices=("mariadb", "mysql"), default="mariadb")
+    parser.add_argument("--flavour", choices=SERVERS, default="mariadb")
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--chunks", type=int, default=2_000)
     parser.add_argument("--seconds", type=float, default=0)

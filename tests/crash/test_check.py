@@ -5,7 +5,7 @@ import unittest
 
 from tests.crash import check
 from tests.crash.check import Event, Manifest, Report
-from tests.crash.workload import GHOST_VER, step_hash
+from tests.crash.tables import GHOST_VER, step_hash
 
 
 def position(commit, row):

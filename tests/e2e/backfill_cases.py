@@ -145,11 +145,11 @@ def add_sink(run):
     run.restart(signal.SIGTERM)
 
 
-def miss_deletes(run):
+def miss_deletes(run, each=50):
     """Rows of the mirror are deleted in the source without the stream telling."""
     run.drain()
     run.sql(f"ALTER PUBLICATION {run.slot} SET (publish = 'insert, update, truncate')")
-    run.sql("DELETE FROM t WHERE id % 50 = 0")
+    run.sql(f"DELETE FROM t WHERE id % {each} = 0")
     run.sql(f"ALTER PUBLICATION {run.slot} SET (publish = 'insert, update, delete, truncate')")
 
 
@@ -402,13 +402,13 @@ CASES = [
          [ended, miss_deletes, start("--table", "public.t", "--replace"), never_fewer_rows,
           UPDATE], [reads("t", 360)], WHOLE, fold=False),
     Case("replace_killed", "and is filled on after a kill, with what changes meanwhile",
-         [ended, miss_deletes, start("--table", "public.t", "--replace"), window, UPDATE,
+         [ended, miss_deletes, start("--table", "public.t", "--replace"), window, UPDATE, durable,
           restart(signal.SIGKILL, "DELETE FROM t WHERE id % 70 = 0"), lambda run: run.window(120),
           INSERT, restart(signal.SIGKILL)], [], TOASTED, fold=False),
     Case("replace_cancelled", "leaves the mirror as it is, and the next one starts anew",
          [ended, miss_deletes, start("--table", "public.t", "--replace"), window, act("cancel"),
-          state("cancelled"), UPDATE, start("--table", "public.t", "--replace")], [], WHOLE,
-         fold=False),
+          state("cancelled"), UPDATE, lambda run: miss_deletes(run, 30),
+          start("--table", "public.t", "--replace")], [], WHOLE, fold=False),
     Case("unknown_names", "are refused by name, and bad conditions with the server's words",
          [refused("public.nope", by=("backfill", "start", "shop", "--table", "public.nope",
                                      "--wait")),

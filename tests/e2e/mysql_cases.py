@@ -1,6 +1,7 @@
 """Kinds of change of a MySQL or MariaDB server and what arrives of them, as a table.
 
-A case: name, flavours ("both", "mariadb", "mysql"), statements, events. A statement that begins
+A case: name, servers ("both", "mariadb", "mysql", or one version as "mysql 9.7"), statements,
+events. A statement that begins
 with "2: " runs on a second connection. The database holds t (id int primary key, v varchar(20)) at
 the start, and "other" of the same shape, which is not captured. An event reads
   c TABLE VALUES | u TABLE KEY -> VALUES | d TABLE KEY | t TABLE | s TABLE COLUMNS
@@ -129,4 +130,35 @@ CASES = [
       "SET GLOBAL log_bin_compress=OFF"],
      ["c t 1 aaaaaaaaaaaaaaaaaaaa", "c t 2 aaaaaaaaaaaaaaaaaaaa",
       "u t 1 -> 1 bbbbbbbbbbbbbbbbbbbb", "u t 2 -> 2 bbbbbbbbbbbbbbbbbbbb", "d t 1", "t t"]),
+    ("create table select in one transaction", "mysql 9.7",
+     ["INSERT INTO t VALUES (1,'a'),(2,'b')", "CREATE TABLE u (PRIMARY KEY (id)) SELECT * FROM t",
+      "INSERT INTO u VALUES (3,'c')"],
+     ["c t 1 a", "c t 2 b", "c u 1 a", "c u 2 b", "c u 3 c"]),
+    ("rows that a foreign key changes", "mysql 9.7",
+     ["CREATE TABLE child (id int PRIMARY KEY, p int, FOREIGN KEY (p) REFERENCES t (id) "
+      "ON DELETE CASCADE ON UPDATE CASCADE)",
+      "INSERT INTO t VALUES (1,'a'),(2,'b')", "INSERT INTO child VALUES (10,1),(20,2)",
+      "DELETE FROM t WHERE id=1", "UPDATE t SET id=3 WHERE id=2"],
+     ["c t 1 a", "c t 2 b", "c child 10 1", "c child 20 2", "d child 10", "d t 1",
+      "u child 20 -> 20 3", "u t 2 -> 3 b"]),
+    ("transactions with tags", "mysql 9.7",
+     ["INSERT INTO t VALUES (1,'a')", "SET gtid_next='AUTOMATIC:blue'",
+      "INSERT INTO t VALUES (2,'b')", "INSERT INTO t VALUES (3,'c')", "SET gtid_next='AUTOMATIC'",
+      "INSERT INTO t VALUES (4,'d')"],
+     ["c t 1 a", "c t 2 b", "c t 3 c", "c t 4 d"]),
+    ("compressed transactions", "mysql 9.7",
+     ["SET binlog_transaction_compression=ON", "BEGIN", "INSERT INTO t VALUES (1,'a'),(2,'b')",
+      "UPDATE t SET v='c' WHERE id=1", "COMMIT", "DELETE FROM t WHERE id=2"],
+     ["c t 1 a", "c t 2 b", "u t 1 -> 1 c", "d t 2"]),
+    ("a primary key that the server makes", "mysql 9.7",
+     ["SET sql_generate_invisible_primary_key=ON", "CREATE TABLE u (v varchar(5))",
+      "INSERT INTO u VALUES ('a'),('b')", "UPDATE u SET v='c' WHERE v='a'", "DELETE FROM u"],
+     ["c u 1 a", "c u 2 b", "u u 1 -> 1 c", "d u 1", "d u 2"]),
+    ("documents that are changed in part", "mysql",
+     ["CREATE TABLE u (id int PRIMARY KEY, j json)", "SET binlog_row_value_options=PARTIAL_JSON",
+      """INSERT INTO u VALUES (1,'{"a": 1, "b": "a text that is long enough for a difference"}')""",
+      "UPDATE u SET j=JSON_SET(j,'$.a',2)", "UPDATE u SET j=JSON_REMOVE(j,'$.b')"],
+     ["""c u 1 ('object', (('a', '1'), ('b', 'a text that is long enough for a difference')))""",
+      """u u 1 -> 1 ('object', (('a', '2'), ('b', 'a text that is long enough for a difference')))""",
+      """u u 1 -> 1 ('object', (('a', '2'),))"""]),
 ]

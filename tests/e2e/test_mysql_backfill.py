@@ -9,7 +9,7 @@ import pymysql
 
 from tests.e2e.harness import Duck, Jsonl, sink, wait_until
 from tests.e2e.test_mysql import Case
-from tests.servers.mysql import MariaDb, MySql
+from tests.servers.mysql import on_each_server
 
 ROWS = 2_000
 # So long that the buffer of a slow backfill holds a few hundred rows.
@@ -260,14 +260,7 @@ class Backfill(Case):
         self.assertEqual(len(Jsonl(self.jsonl).events("items", ("r",))), ROWS)
 
 
-class MariaDbBackfill(Backfill):
-    make_server = MariaDb
-
-
-class MySqlBackfill(Backfill):
-    make_server = MySql
-
-
+on_each_server(globals(), Backfill)
 del Case, Backfill
 
 if __name__ == "__main__":

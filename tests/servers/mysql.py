@@ -20,8 +20,6 @@ from tests.servers.scratch import (
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEPS = os.environ.get("ROWTIDE_DEPS", os.path.join(ROOT, "build", "deps"))
-MARIADBD = "/usr/sbin/mariadbd"
-MARIADB_SHARE = "/usr/share/mysql"
 
 # What a source wants of a server. Files are left to the operating system, which outlives a killed
 # server: sync_binlog=1 is for tests of what a server shows before it has synced.
@@ -103,7 +101,8 @@ class _Server:
 
     def _run(self, arguments, text=""):
         done = subprocess.run(
-            [*self.program(), "--no-defaults", f"--datadir={self.data}", *arguments],
+            [*self.program(), "--no-defaults", f"--datadir={self.data}",
+             f"--tmpdir={self.scratch.path}", *arguments],
             input=text, cwd=self.scratch.path, capture_output=True, text=True, **self._as_user,
         )
         if done.returncode != 0:
@@ -113,6 +112,8 @@ class _Server:
         options = [
             "--no-defaults", f"--datadir={self.data}", f"--port={self.port}",
             f"--socket={self.socket}", f"--pid-file={self.scratch.join('pid')}",
+            # Not the system's: MariaDB takes away the temporary tables that it finds when it starts.
+            f"--tmpdir={self.scratch.path}",
         ]
         return options + [f"--{key}={value}" for key, value in self.settings.items()]
 
@@ -253,26 +254,53 @@ class _Server:
         return read_tail(self.log_path)
 
 
+def _fetched(flavour, version, script):
+    """Where the server is that tests/servers/`script` unpacks."""
+    base = os.path.join(DEPS, f"{flavour}-{version}")
+    # The finished directory is asked for here, so that tests of what is there need no network.
+    if not os.path.exists(os.path.join(base, ".version")):
+        fetch = os.path.join(ROOT, "tests", "servers", script[0])
+        subprocess.run([fetch, *script[1:]], check=True)
+    return base
+
+
 class MariaDb(_Server):
-    """Debian's MariaDB 10.11."""
+    """MariaDB 10.11, which is this Debian's own, or 11.8 by fetch_debian_server.sh."""
 
     flavour = "MariaDB"
     flavour_settings = {"gtid_strict_mode": "ON"}
 
+    def __init__(self, version="10.11", settings=None, name="my"):
+        self.version = version
+        self.base = None
+        if version != "10.11":
+            script = ("fetch_debian_server.sh", "mariadb", version)
+            self.base = _fetched("mariadb", version, script)
+        super().__init__(settings, name)
+
     def program(self):
-        return [MARIADBD]
+        if self.base is None:
+            return ["/usr/sbin/mariadbd"]
+        return [os.path.join(self.base, "bin", "mariadbd")]
+
+    def _options(self):
+        options = super()._options()
+        return options[:1] + self._base_options() + options[1:]
+
+    def _base_options(self):
+        return [] if self.base is None else [f"--basedir={self.base}"]
 
     def _initialize(self):
+        share, prefix = "/usr/share/mysql", "mysql"
+        if self.base is not None:
+            share, prefix = os.path.join(self.base, "share", "mariadb"), "mariadb"
         scripts = ["CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n"]
-        for name in (
-            "mysql_system_tables.sql", "mysql_performance_tables.sql",
-            "mysql_system_tables_data.sql",
-        ):
-            with open(os.path.join(MARIADB_SHARE, name), encoding="utf-8") as file:
+        for part in ("system_tables", "performance_tables", "system_tables_data"):
+            with open(os.path.join(share, f"{prefix}_{part}.sql"), encoding="utf-8") as file:
                 scripts.append(file.read())
         self._run(
-            ["--bootstrap", "--skip-log-bin", "--skip-grant-tables", "--enforce-storage-engine=",
-             "--innodb-buffer-pool-size=32M"],
+            [*self._base_options(), "--bootstrap", "--skip-log-bin", "--skip-grant-tables",
+             "--enforce-storage-engine=", "--innodb-buffer-pool-size=32M"],
             "".join(scripts),
         )
 
@@ -280,8 +308,13 @@ class MariaDb(_Server):
         return self.sql("SELECT @@gtid_binlog_pos")[0][0]
 
 
+class MariaDb118(MariaDb):
+    def __init__(self, settings=None, name="my"):
+        super().__init__("11.8", settings, name)
+
+
 class MySql(_Server):
-    """A MySQL that fetch_mysql.sh knows: 8.0."""
+    """MySQL 8.0 by fetch_mysql.sh, or 9.7 by fetch_debian_server.sh."""
 
     flavour = "MySQL"
     flavour_settings = {
@@ -293,10 +326,9 @@ class MySql(_Server):
 
     def __init__(self, version="8.0", settings=None, name="my"):
         self.version = version
-        subprocess.run(
-            [os.path.join(ROOT, "tests", "servers", "fetch_mysql.sh"), version], check=True
-        )
-        self.base = os.path.join(DEPS, f"mysql-{version}")
+        old = version == "8.0"
+        script = ("fetch_mysql.sh",) if old else ("fetch_debian_server.sh", "mysql")
+        self.base = _fetched("mysql", version, (*script, version))
         super().__init__(settings, name)
 
     def program(self):
@@ -311,3 +343,24 @@ class MySql(_Server):
 
     def gtid_position(self):
         return self.sql("SELECT @@global.gtid_executed")[0][0].replace("\n", "")
+
+
+class MySql97(MySql):
+    def __init__(self, settings=None, name="my"):
+        super().__init__("9.7", settings, name)
+
+
+def server_classes():
+    """MariaDB 10.11 and MySQL 8.0; with ROWTIDE_ALL_SERVERS=1 newer ones, too."""
+    if os.environ.get("ROWTIDE_ALL_SERVERS") == "1":
+        return (MariaDb, MySql, MariaDb118, MySql97)
+    return (MariaDb, MySql)
+
+
+def on_each_server(namespace, *cases):
+    """Adds to a module's namespace each of these test cases, once for every server of this run."""
+    for case in cases:
+        for server in server_classes():
+            name = server.__name__ + case.__name__
+            namespace[name] = type(name, (case,), {
+                "make_server": server, "__module__": namespace["__name__"]})
