@@ -18,7 +18,7 @@ constexpr std::int64_t kFirstTimestampUs = -9223372022400000000;
 constexpr std::int64_t kLastTimeUs = std::int64_t{24} * 3600 * 1000000;
 __extension__ using Int128 = __int128;
 
-enum class Refusal { kNone, kRange, kNotFinite, kDigits, kKind, kEncoding };
+enum class Refusal { kNone, kRange, kNotFinite, kDigits, kKind, kNoDay, kEncoding };
 
 Error refusal_error(Refusal refusal) {
   switch (refusal) {
@@ -31,6 +31,10 @@ Error refusal_error(Refusal refusal) {
     case Refusal::kRange:
       return operator_error(Code::kData, "a value lies outside of the range of the column's type",
                             "Correct the value in the source, or alter the column to VARCHAR");
+    case Refusal::kNoDay:
+      return operator_error(
+          Code::kData, "a date is no day of the calendar, as 0000-00-00",
+          "Set zero_dates: null for the source, or alter the column to VARCHAR; then resume");
     case Refusal::kEncoding:
       return operator_error(Code::kData, "a text is not valid UTF-8",
                             "Correct the value or the encoding of the source's database");
@@ -184,9 +188,18 @@ Refusal write_decimals(duckdb_vector vector, duckdb_logical_type type,
   }
 }
 
+// What a literal is in a column of days or moments: a time past what microseconds in 64 bits reach,
+// or, when its year has four digits, a day that no calendar has.
+Refusal refused_moment(const Value& value) {
+  if (value.kind() != ValueKind::kLiteral) {
+    return Refusal::kKind;
+  }
+  return value.bytes().find('-') == 4 ? Refusal::kNoDay : Refusal::kRange;
+}
+
 Refusal to_date(const Value& value, std::int32_t& out) {
   if (value.kind() != ValueKind::kDate) {
-    return Refusal::kKind;
+    return refused_moment(value);
   }
   const auto days = value.integer();
   if (days == kDateInfinity || days == kDateMinusInfinity) {
@@ -211,8 +224,7 @@ Refusal to_time(const Value& value, std::int64_t& out) {
 
 Refusal to_timestamp(const Value& value, ValueKind kind, std::int64_t& out) {
   if (value.kind() != kind) {
-    // A literal in such a column is a time past what microseconds in 64 bits reach.
-    return value.kind() == ValueKind::kLiteral ? Refusal::kRange : Refusal::kKind;
+    return refused_moment(value);
   }
   out = value.integer();
   if (out == kTimestampMinusInfinity) {

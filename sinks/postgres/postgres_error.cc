@@ -23,6 +23,20 @@ void append_copy_place(std::string& out, const PGresult* result) {
   }
 }
 
+const char* remedy_for(std::string_view state) {
+  if (state.starts_with("23")) {
+    return "Drop the constraint in the destination, or correct the rows that it protects, then "
+           "resume";
+  }
+  // A date that is no day: which of the two it is depends on the column's type.
+  if (state == "22007" || state == "22008") {
+    return "If it is a date that no calendar has, as MySQL's 0000-00-00, set zero_dates: null for "
+           "the source; else correct the value in the source or the column's type in the "
+           "destination; then resume";
+  }
+  return "Correct the value in the source or the column's type in the destination, then resume";
+}
+
 }  // namespace
 
 Error statement_error(PGconn* connection, const PGresult* result) {
@@ -37,12 +51,7 @@ Error statement_error(PGconn* connection, const PGresult* result) {
   append_field(message, result, PG_DIAG_CONSTRAINT_NAME, "constraint");
   append_field(message, result, PG_DIAG_DATATYPE_NAME, "type");
   append_copy_place(message, result);
-  return operator_error(Code::kData, std::move(message),
-                        state.starts_with("23")
-                            ? "Drop the constraint in the destination, or correct the rows that it "
-                              "protects, then resume"
-                            : "Correct the value in the source or the column's type in the "
-                              "destination, then resume");
+  return operator_error(Code::kData, std::move(message), remedy_for(state));
 }
 
 }  // namespace rowtide::postgres

@@ -183,10 +183,10 @@ std::size_t MultiByteTable::read(std::string_view text, std::uint32_t& code_poin
     return code_point == 0 ? 0 : 4;
   }
   if (lead == kThreeByteLead && !three_bytes_.empty()) {
-    code_point = text.size() < 3 ? 0 : three_bytes_[at(1) << 8 | at(2)];
+    code_point = text.size() < 3 ? 0 : three_bytes_[std::size_t{at(1)} << 8U | at(2)];
     return code_point == 0 ? 0 : 3;
   }
-  code_point = text.size() < 2 ? 0 : two_bytes_[lead << 8 | at(1)];
+  code_point = text.size() < 2 ? 0 : two_bytes_[std::size_t{lead} << 8U | at(1)];
   return code_point == 0 ? 0 : 2;
 }
 

@@ -206,7 +206,7 @@ Result<BinlogEvent> uncompress_event(const BinlogEvent& event, std::string& buff
   const auto head = event.body.substr(0, in.offset());
   // One byte: 0x80, the method (0 = zlib) in the next three bits, and how many bytes the size has.
   const auto method = in.u8();
-  const auto size_bytes = static_cast<std::size_t>(in.unsigned_be(std::min(method & 0x07, 4)));
+  const auto size_bytes = static_cast<std::size_t>(in.unsigned_be(std::min(method & 0x07U, 4U)));
   if (!in.ok() || (method & 0xF0) != 0x80 || (method & 0x07) > 4 ||
       size_bytes > kMaxUncompressedBytes) {
     return fail(malformed_event(event.header.type));

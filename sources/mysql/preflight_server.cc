@@ -101,17 +101,36 @@ void judge_format(const PreflightState& state, Findings& findings) {
   }
 }
 
+constexpr const char* kToGtids =
+    "SET PERSIST enforce_gtid_consistency = ON; SET PERSIST gtid_mode = OFF_PERMISSIVE; "
+    "SET PERSIST gtid_mode = ON_PERMISSIVE; once SHOW STATUS LIKE "
+    "'Ongoing_anonymous_transaction_count' is 0: SET PERSIST gtid_mode = ON;";
+
+// Without GTIDs the stream works and the barrier of a backfill does not.
+void judge_file_position(const PreflightState& state, Findings& findings) {
+  constexpr const char* kNoBackfill =
+      "file: no table can be read beside the stream; snapshot: initial and rowtide backfill fail";
+  const std::string_view mode = state.variable("gtid_mode");
+  if (mode == "ON") {
+    add_warning(findings, "gtid_mode",
+                "ON, and source.position is file: the stream does not survive a failover",
+                "Set source.position: gtid before the pipeline's first start");
+    add_warning(findings, "source.position", kNoBackfill,
+                "Set source.position: gtid before the pipeline's first start, or snapshot: never");
+    return;
+  }
+  add_ok(findings, "gtid_mode", fmt::format("{}; source.position is file", mode));
+  add_warning(findings, "source.position", kNoBackfill,
+              fmt::format("{} then set source.position: gtid before the pipeline's first start; or "
+                          "set snapshot: never",
+                          kToGtids));
+}
+
 void judge_mysql_gtids(const PreflightState& state, const MysqlSourceConfig& config,
                        Findings& findings) {
   const std::string_view mode = state.variable("gtid_mode");
   if (config.position == PositionKind::kFile) {
-    if (mode == "ON") {
-      add_warning(findings, "gtid_mode",
-                  "ON, and source.position is file: the stream does not survive a failover",
-                  "Set source.position: gtid before the pipeline's first start");
-    } else {
-      add_ok(findings, "gtid_mode", fmt::format("{}; source.position is file", mode));
-    }
+    judge_file_position(state, findings);
     return;
   }
   if (mode == "ON") {
@@ -120,10 +139,7 @@ void judge_mysql_gtids(const PreflightState& state, const MysqlSourceConfig& con
   }
   add_error(findings, "gtid_mode",
             fmt::format("{}: transactions have no names that hold on every server", mode),
-            "SET PERSIST enforce_gtid_consistency = ON; SET PERSIST gtid_mode = OFF_PERMISSIVE; "
-            "SET PERSIST gtid_mode = ON_PERMISSIVE; once SHOW STATUS LIKE "
-            "'Ongoing_anonymous_transaction_count' is 0: SET PERSIST gtid_mode = ON; or set "
-            "source.position: file");
+            fmt::format("{} or set source.position: file", kToGtids));
 }
 
 void judge_mariadb_gtids(const PreflightState& state, const MysqlSourceConfig& config,

@@ -152,6 +152,13 @@ constexpr std::array kByDumpText = std::to_array<TextRule>({
 
 constexpr Judgement kUnknown{Code::kInternal, kOperator, "See the server's log"};
 
+// Numbers below are of the library through which a server uses files and memory of its own. What
+// is short or gone at one moment, such as a temporary table's file, may be there at the next.
+constexpr unsigned kFirstOfServer = 1000;
+constexpr Judgement kServersFiles{Code::kInternal, kRetry,
+                                  "The server could not use a file or memory of its own: see its "
+                                  "log, tmpdir and free space"};
+
 constexpr unsigned kTlsFailed = 2026;
 // What a certificate that is not accepted and a server without TLS are told by.
 constexpr std::array kRefusedTls =
@@ -192,6 +199,9 @@ Judgement judge(unsigned number, std::string_view text) {
     const auto rule =
         std::ranges::find_if(kByDumpText, [&](const TextRule& one) { return has(text, one.part); });
     return rule == kByDumpText.end() ? kUnknown : rule->judgement;
+  }
+  if (number > 0 && number < kFirstOfServer) {
+    return kServersFiles;
   }
   const auto rule = std::ranges::lower_bound(kByNumber, number, {}, &NumberRule::number);
   return rule != kByNumber.end() && rule->number == number ? rule->judgement : kUnknown;

@@ -278,9 +278,14 @@ TEST_P(RecordedRows, HaveTheTypesAndKeysThatTheCatalogShows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, RecordedRows,
-                         testing::Values("mariadb-10.11.txt", "mysql-8.0.txt"),
+                         testing::Values("mariadb-10.11.txt", "mariadb-11.8.txt", "mysql-8.0.txt",
+                                         "mysql-9.7.txt"),
                          [](const auto& server) {
-                           return std::string(server.index == 0 ? "MariaDb" : "MySql");
+                           std::string name(server.param);
+                           name.resize(name.rfind('.'));
+                           std::ranges::replace_if(
+                               name, [](char c) { return c == '-' || c == '.'; }, '_');
+                           return name;
                          });
 
 }  // namespace

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records rows events of a real server beside the server's own text of the same rows.
 
-usage: build/deps/venv/bin/python tests/golden/make_mysql_rows.py mariadb|mysql-VERSION [ROWS] > FILE
+usage: build/deps/venv/bin/python tests/golden/make_mysql_rows.py mariadb[-VERSION]|mysql-VERSION [ROWS] > FILE
 
 Every table is filled, updated and emptied, so that each row is seen as an insert, as both images of
 an update and as a delete. Events are read from the binary log's file; the text comes from SELECT,
@@ -479,7 +479,8 @@ def random_rows(table, count):
 def main():
     flavour = sys.argv[1]
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    server = MariaDb() if flavour == "mariadb" else MySql(flavour.removeprefix("mysql-"))
+    name, _, version = flavour.partition("-")
+    server = MariaDb(version or "10.11") if name == "mariadb" else MySql(version)
     with server:
         recorder = Recorder(server)
         version = server.sql("select version()")[0][0]

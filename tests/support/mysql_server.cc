@@ -27,16 +27,39 @@
 namespace rowtide::testing {
 namespace {
 
-constexpr const char* kMariaDbProgram = "/usr/sbin/mariadbd";
-constexpr const char* kMariaDbScripts = "/usr/share/mysql";
-
 Error broken(std::string message) {
   return fatal_error(Code::kInternal, std::move(message), "See tools/setup");
 }
 
-std::filesystem::path mysql_base() {
-  const char* configured = std::getenv("ROWTIDE_TEST_MYSQL");
-  return configured == nullptr ? std::filesystem::path(ROWTIDE_TEST_MYSQL_DIR) : configured;
+// Where the files of a flavour are.
+struct Installation {
+  std::filesystem::path base;  // empty where the server finds its files by itself
+  std::filesystem::path program;
+  std::string scripts;  // the beginning of their names; MySQL needs none
+};
+
+Installation installation(MysqlFlavour flavour) {
+  if (flavour == MysqlFlavour::kMysql) {
+    const char* configured = std::getenv("ROWTIDE_TEST_MYSQL");
+    const std::filesystem::path base =
+        configured == nullptr ? ROWTIDE_TEST_MYSQL_DIR : std::filesystem::absolute(configured);
+    return {base, base / "bin" / "mysqld", {}};
+  }
+  const char* configured = std::getenv("ROWTIDE_TEST_MARIADB");
+  if (configured == nullptr) {
+    return {{}, "/usr/sbin/mariadbd", "/usr/share/mysql/mysql_"};
+  }
+  const auto base = std::filesystem::absolute(configured);
+  return {base, base / "bin" / "mariadbd", (base / "share" / "mariadb" / "mariadb_").string()};
+}
+
+// The program and what it must be told first.
+std::vector<std::string> command(const Installation& installed) {
+  std::vector<std::string> arguments = {installed.program.string(), "--no-defaults"};
+  if (!installed.base.empty()) {
+    arguments.push_back("--basedir=" + installed.base.string());
+  }
+  return arguments;
 }
 
 // Free at the moment of asking, which is as good as it gets without handing over the socket.
@@ -130,9 +153,7 @@ Result<std::string> run(MYSQL* client, const std::string& sql) {
 
 bool MysqlServer::installed(MysqlFlavour flavour) {
   std::error_code failed;
-  return flavour == MysqlFlavour::kMariaDb
-             ? std::filesystem::exists(kMariaDbProgram, failed)
-             : std::filesystem::exists(mysql_base() / "bin" / "mysqld", failed);
+  return std::filesystem::exists(installation(flavour).program, failed);
 }
 
 std::map<std::string, std::string> MysqlServer::settings() const {
@@ -141,6 +162,7 @@ std::map<std::string, std::string> MysqlServer::settings() const {
       {"port", std::to_string(port_)},
       {"socket", socket()},
       {"pid_file", (directory_ / "pid").string()},
+      {"tmpdir", directory_.string()},
       {"bind_address", "127.0.0.1"},
       {"log_bin", "binlog"},
       {"server_id", "1"},
@@ -156,7 +178,6 @@ std::map<std::string, std::string> MysqlServer::settings() const {
       {"default_time_zone", "+00:00"},
   };
   if (options_.flavour == MysqlFlavour::kMysql) {
-    all["basedir"] = mysql_base().string();
     all["gtid_mode"] = "ON";
     all["enforce_gtid_consistency"] = "ON";
     all["mysqlx"] = "OFF";
@@ -172,27 +193,25 @@ std::map<std::string, std::string> MysqlServer::settings() const {
 }
 
 Result<void> MysqlServer::bootstrap() const {
-  const auto data = "--datadir=" + (directory_ / "data").string();
-  std::vector<std::string> arguments;
+  const auto installed = installation(options_.flavour);
+  auto arguments = command(installed);
+  arguments.push_back("--datadir=" + (directory_ / "data").string());
+  // Not the system's: MariaDB takes away the temporary tables that it finds when it starts.
+  arguments.push_back("--tmpdir=" + directory_.string());
   std::string input = "/dev/null";
-  if (options_.flavour == MysqlFlavour::kMariaDb) {
+  if (options_.flavour == MysqlFlavour::kMysql) {
+    arguments.emplace_back("--initialize-insecure");
+  } else {
     input = directory_ / "bootstrap.sql";
     std::ofstream script(input);
     script << "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n";
-    for (const char* name : {"mysql_system_tables.sql", "mysql_performance_tables.sql",
-                             "mysql_system_tables_data.sql"}) {
-      script << std::ifstream(std::filesystem::path(kMariaDbScripts) / name).rdbuf();
+    for (const char* part : {"system_tables", "performance_tables", "system_tables_data"}) {
+      script << std::ifstream(installed.scripts + part + ".sql").rdbuf();
     }
-    arguments = {kMariaDbProgram,
-                 "--no-defaults",
-                 data,
-                 "--bootstrap",
-                 "--skip-log-bin",
-                 "--skip-grant-tables",
-                 "--enforce-storage-engine="};
-  } else {
-    arguments = {(mysql_base() / "bin" / "mysqld").string(), "--no-defaults",
-                 "--basedir=" + mysql_base().string(), data, "--initialize-insecure"};
+    for (const char* option :
+         {"--bootstrap", "--skip-log-bin", "--skip-grant-tables", "--enforce-storage-engine="}) {
+      arguments.emplace_back(option);
+    }
   }
   const pid_t child = launch(arguments, directory_, input);
   int status = 0;
@@ -237,10 +256,7 @@ Result<std::unique_ptr<MysqlServer>> MysqlServer::start(const Options& options) 
 }
 
 Result<void> MysqlServer::start_again() {
-  std::vector<std::string> arguments = {options_.flavour == MysqlFlavour::kMariaDb
-                                            ? kMariaDbProgram
-                                            : (mysql_base() / "bin" / "mysqld").string(),
-                                        "--no-defaults"};
+  auto arguments = command(installation(options_.flavour));
   for (const auto& [key, value] : settings()) {
     arguments.push_back(fmt::format("--{}={}", key, value));
   }
@@ -297,6 +313,11 @@ Result<std::string> MysqlServer::value(const std::string& sql) {
     return fail(broken("the server does not answer: " + tail_of(directory_ / "log")));
   }
   return run(client.get(), sql);
+}
+
+std::string MysqlServer::log_end_statement() {
+  const std::string renamed = "SHOW BINARY LOG STATUS";
+  return execute(renamed) ? renamed : "SHOW MASTER STATUS";
 }
 
 }  // namespace rowtide::testing

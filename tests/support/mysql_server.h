@@ -17,8 +17,9 @@ enum class MysqlFlavour : std::uint8_t { kMariaDb, kMysql };
 
 // A MariaDB or MySQL server of this test alone: fresh data, a free port of 127.0.0.1 and a unix
 // socket in a temporary directory, no password for the user root. It ends, and everything is
-// removed, with the object. MariaDB is Debian's; MySQL is where ROWTIDE_TEST_MYSQL says, by default
-// build/deps/mysql-8.0. Run as root, the server runs as user postgres.
+// removed, with the object. MariaDB is Debian's, or where ROWTIDE_TEST_MARIADB says; MySQL is where
+// ROWTIDE_TEST_MYSQL says, by default build/deps/mysql-8.0. Run as root, the server runs as user
+// postgres.
 class MysqlServer {
  public:
   struct Options {
@@ -47,6 +48,9 @@ class MysqlServer {
   Result<void> execute(const std::string& sql);
   // The first cell of the first row; empty when there is none.
   Result<std::string> value(const std::string& sql);
+  // The statement that shows the file and offset of the end of the binary log, in this version's
+  // words.
+  std::string log_end_statement();
 
   // immediate is a crash. Both wait until the server is gone.
   enum class StopMode : std::uint8_t { kFast, kImmediate };

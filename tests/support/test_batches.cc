@@ -33,6 +33,9 @@ ValueKind bytes_kind(LogicalType type) {
       return ValueKind::kBytes;
     case LogicalType::kJson:
       return ValueKind::kJson;
+    case LogicalType::kDate:
+    case LogicalType::kTimestamp:
+    case LogicalType::kTimestampTz:
     case LogicalType::kLiteral:
       return ValueKind::kLiteral;
     default:

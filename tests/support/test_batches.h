@@ -21,7 +21,9 @@ inline constexpr UnchangedCell kUnchangedCell{};
 
 // One cell as a test writes it: nullptr, true, 42, 1.5, "text", kAbsentCell, kUnchangedCell. The
 // column's type decides the kind of value that it becomes: 0 in a date column is 1970-01-01, and
-// "12.50" in a decimal column is that decimal. A uuid is its 16 raw bytes.
+// "12.50" in a decimal column is that decimal, and
+// a text in a date column is the source's own text of a day that no calendar has. A uuid is its 16
+// raw bytes.
 class Cell {
  public:
   Cell(AbsentCell c) : content_(c) {}                // NOLINT

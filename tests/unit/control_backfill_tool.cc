@@ -49,6 +49,38 @@ TEST_F(BackfillTool, StartsWhatItWasAskedFor) {
   EXPECT_TRUE(started[1].filter.columns.empty());
 }
 
+TEST_F(BackfillTool, ReplacesMirrorsWhenItIsToldTo) {
+  EXPECT_EQ(run_here({"backfill", "start", "shop", "--table", "*.*"}).code, kExitOk);
+  const auto outcome =
+      run_here({"backfill", "start", "shop", "--table", "public.orders", "--replace"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  const auto started = backfills_.started();
+  ASSERT_EQ(started.size(), 2U);
+  EXPECT_FALSE(started[0].replace);
+  EXPECT_TRUE(started[1].replace);
+}
+
+TEST_F(BackfillTool, AReplacementOfSomeRowsOrColumnsIsRefused) {
+  for (const std::vector<std::string>& narrow :
+       {std::vector<std::string>{"--where", "id > 10"}, {"--columns", "id"}}) {
+    std::vector<std::string> arguments{"backfill", "start", "shop", "--table", "*.*", "--replace"};
+    arguments.insert(arguments.end(), narrow.begin(), narrow.end());
+    const auto outcome = run_here(arguments);
+    EXPECT_NE(outcome.code, kExitOk) << outcome.out;
+    EXPECT_NE(outcome.err.find("replace"), std::string::npos) << outcome.err;
+  }
+  EXPECT_TRUE(backfills_.started().empty());
+}
+
+TEST_F(BackfillTool, ShowsThatOneReplaces) {
+  BackfillStatus replacing = orders_backfill();
+  replacing.spec.replace = true;
+  backfills_.play({{replacing}});
+  EXPECT_NE(run_here({"backfill", "show", "7"}).out.find("\nreplace "), std::string::npos);
+  const auto shown = json::parse(run_here({"backfill", "show", "7", "--json"}).out);
+  EXPECT_EQ(shown.at("spec").at("replace"), true);
+}
+
 TEST_F(BackfillTool, WrongUsageIsCodeTwoAndAsksTheDaemonNothing) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {},

@@ -83,6 +83,20 @@ public.orders  running   key ranges    3,010      9,000  the key follows the row
 )");
 }
 
+TEST(BackfillView, SaysWhetherMirrorsAreReplaced) {
+  BackfillStatus replacing = orders_backfill();
+  replacing.spec.filter = {};
+  for (const bool replace : {false, true}) {
+    replacing.spec.replace = replace;
+    const Json json = backfill_json(replacing);
+    EXPECT_EQ(json.at("spec").at("replace"), replace);
+    std::ostringstream out;
+    print_backfill(json, out, false);
+    EXPECT_EQ(out.str().find("\nreplace   mirrors are made anew") != std::string::npos, replace)
+        << out.str();
+  }
+}
+
 TEST(BackfillView, ShowsAFailedOneWithItsRemedy) {
   std::ostringstream out;
   print_backfill(backfill_json(failed_backfill()), out, false);

@@ -42,7 +42,7 @@ class MysqlBackfillBarrier : public MysqlBackfillTest {
                         : executed() + "," + value("SELECT @@server_uuid") + ":1000000";
   }
   BinlogPosition end_of_log() {
-    const auto status = session_->query("SHOW MASTER STATUS");
+    const auto status = session_->query(server_->log_end_statement());
     EXPECT_TRUE(status);
     return {*status->rows[0][0], std::stoull(*status->rows[0][1])};
   }

@@ -17,6 +17,7 @@ struct Type {
   // SQL expressions.
   std::vector<std::string> values;
   Of of = Of::kBoth;
+  int since = 0;  // the first version that has it, as 100 * major + minor
 };
 
 const std::vector<Type>& types() {
@@ -94,6 +95,18 @@ const std::vector<Type>& types() {
       {"varchar(100) compressed", {"''", "'short'", "repeat('ä', 100)"}, Of::kMariaDb},
       {"blob compressed", {"x'00'", "repeat(x'ab',1000)"}, Of::kMariaDb},
       {"mediumtext compressed character set latin1", {"repeat('é', 300)"}, Of::kMariaDb},
+      // From this version on seconds have 32 bits without a sign.
+      {"timestamp null", {"'2106-02-07 06:28:15'"}, Of::kMariaDb, 1105},
+      {"timestamp(6) null", {"'2106-02-07 06:28:15.999999'"}, Of::kMariaDb, 1105},
+      {"vector(3)",
+       {"string_to_vector('[1, -2.5, 3.4028234e38]')", "string_to_vector('[0, -1, 1.5e-30]')"},
+       Of::kMySql,
+       900},
+      {"vector", {"string_to_vector('[1]')", "string_to_vector('[0.1, 0.2]')"}, Of::kMySql, 900},
+      {"vector(3)",
+       {"vec_fromtext('[1, -2.5, 3.4028234e38]')", "vec_fromtext('[0, -0.0, 1e-38]')"},
+       Of::kMariaDb,
+       1107},
   };
   return kTypes;
 }
@@ -101,9 +114,11 @@ const std::vector<Type>& types() {
 TEST_P(MysqlBackfillTypes, ComeAsTheStreamBringsThem) {
   open_stream();
   std::vector<const Type*> chosen;
+  const int version = 100 * std::stoi(value("SELECT VERSION()")) +
+                      std::stoi(value("SELECT SUBSTR(VERSION(), 1 + LOCATE('.', VERSION()))"));
   for (const Type& type : types()) {
     const bool fits = type.of == Of::kBoth || (type.of == Of::kMariaDb) == is_mariadb();
-    if (fits) {
+    if (fits && version >= type.since) {
       chosen.push_back(&type);
     }
   }

@@ -221,7 +221,7 @@ TEST_P(Binlog, ConnectsAgainAfterAnErrorAndGoesOnBehindTheSet) {
 }
 
 TEST_P(Binlog, ReadsFromAPlaceInAFile) {
-  const std::string status = "SHOW MASTER STATUS";
+  const std::string status = server().log_end_statement();
   BinlogPosition place;
   place.file = value(status);
   execute("FLUSH BINARY LOGS");
@@ -250,12 +250,13 @@ TEST_P(Binlog, SaysThatEventsBehindTheSetWerePurged) {
   execute("INSERT INTO " + table() + " VALUES (3, 'three')");
   // A file that a dump still reads is not purged.
   const auto deadline = clock_.now() + seconds(20);
+  const std::string newest = value(server().log_end_statement());
   std::string first;
   do {
-    execute("PURGE BINARY LOGS TO '" + value("SHOW MASTER STATUS") + "'");
+    execute("PURGE BINARY LOGS TO '" + newest + "'");
     first = value("SHOW BINARY LOGS");
-  } while (first != value("SHOW MASTER STATUS") && clock_.now() < deadline);
-  ASSERT_EQ(first, value("SHOW MASTER STATUS"));
+  } while (first != newest && clock_.now() < deadline);
+  ASSERT_EQ(first, newest);
   const Error error = error_of_dump(after(before));
   EXPECT_EQ(error.code, Code::kPositionLost) << error.to_text();
   EXPECT_EQ(error.disposition, Disposition::kOperator);
@@ -368,7 +369,7 @@ TEST_P(Binlog, StartsAtAHintAndDoesWithoutOneThatIsGone) {
     GTEST_SKIP() << "MariaDB takes a GTID position alone";
   }
   const std::string before = position();
-  const BinlogPosition place{value("SHOW MASTER STATUS"), 4};
+  const BinlogPosition place{value(server().log_end_statement()), 4};
   execute("INSERT INTO " + table() + " VALUES (1, 'one')");
   auto set = GtidSet::parse(before);
   ASSERT_TRUE(set);

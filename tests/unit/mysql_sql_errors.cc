@@ -50,6 +50,10 @@ TEST(ServerError, IsJudgedByItsNumber) {
                Code::kAuthentication, kOperator},
            Row{4052, "A slave with the same server_uuid/server_id is already connected",
                Code::kConflict, kOperator},
+           Row{6, "Error on delete of '/tmp/#sql-temptable-1-2-3.MAD' (Errcode: 2)",
+               Code::kInternal, kRetry},
+           Row{20, "Disk full (/tmp/#sql); waiting for someone to free some space...",
+               Code::kInternal, kRetry},
            Row{9999, "Something new", Code::kInternal, kOperator},
        }) {
     const Error error = server_error(row.number, row.text);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -129,11 +130,34 @@ TEST(MysqlPreflight, KnowsPositionsInFiles) {
   MysqlSourceConfig config;
   config.position = PositionKind::kFile;
   auto state = sound(Flavour::kMysql);
-  EXPECT_EQ(warnings(judge(state, config)), 1);
+  EXPECT_EQ(first_problem(judge(state, config)),
+            "gtid_mode: Set source.position: gtid before the pipeline's first start");
+  EXPECT_EQ(errors(judge(state, config)), 0);
   state.variables["gtid_mode"] = "OFF";
-  EXPECT_EQ(first_problem(judge(state, config)), "");
+  EXPECT_EQ(errors(judge(state, config)), 0);
   EXPECT_EQ(first_problem(judge(sound(Flavour::kMariaDb), config)),
             "source.position: Set source.position: gtid");
+}
+
+TEST(MysqlPreflight, SaysThatWithPositionsInFilesNoTableCanBeRead) {
+  MysqlSourceConfig config;
+  config.position = PositionKind::kFile;
+  for (const char* mode : {"ON", "OFF", "ON_PERMISSIVE"}) {
+    auto state = sound(Flavour::kMysql);
+    state.variables["gtid_mode"] = mode;
+    const Findings findings = judge(state, config);
+    const auto found = std::ranges::find(findings, "source.position", &Finding::subject);
+    ASSERT_NE(found, findings.end()) << mode;
+    EXPECT_EQ(found->severity, Finding::Severity::kWarning);
+    EXPECT_NE(found->message.find("snapshot: initial"), std::string::npos) << found->message;
+    for (const char* word : {"source.position: gtid", "snapshot: never"}) {
+      EXPECT_NE(found->fix.find(word), std::string::npos) << found->fix;
+    }
+    const bool switches = found->fix.find("SET PERSIST gtid_mode = ON;") != std::string::npos;
+    EXPECT_EQ(switches, mode != std::string_view("ON")) << found->fix;
+  }
+  const Findings with_gtids = judge(sound(Flavour::kMysql));
+  EXPECT_EQ(std::ranges::find(with_gtids, "source.position", &Finding::subject), with_gtids.end());
 }
 
 TEST(MysqlPreflight, RefusesOldServersWithoutLookingFurther) {

@@ -227,9 +227,12 @@ TEST_P(Sql, PreflightTellsOfCascades) {
           ".children (id INT PRIMARY KEY, p INT, CONSTRAINT fk FOREIGN KEY (p) REFERENCES parents "
           "(id) ON DELETE CASCADE)");
   const auto own = session();
-  const Finding* found = nullptr;
   const Findings findings = preflight(*own, config(), "shop");
-  found = find(findings, "table " + database() + ".children");
+  const Finding* found = find(findings, "table " + database() + ".children");
+  if (!value("SHOW VARIABLES LIKE 'innodb_native_foreign_keys'").empty()) {
+    EXPECT_EQ(found, nullptr) << "this server logs what cascades do";
+    return;
+  }
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->severity, Finding::Severity::kWarning);
 }

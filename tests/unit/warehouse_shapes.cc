@@ -117,6 +117,31 @@ TEST_P(Shapes, ATypeChangeThatLosesValuesStopsWithARemedy) {
   EXPECT_NE(delivered.error().remedy.find("ALTER TABLE"), std::string::npos);
 }
 
+TEST_P(Shapes, ADateThatIsNoDayStopsAndTheRemedyNamesTheOption) {
+  struct NoDay {
+    LogicalType type;
+    const char* source_type;
+    const char* text;
+  };
+  int id = 0;
+  for (const NoDay& no_day :
+       {NoDay{LogicalType::kDate, "date", "0000-00-00"},
+        NoDay{LogicalType::kDate, "date", "2024-02-31"},
+        NoDay{LogicalType::kTimestamp, "timestamp without time zone", "0000-00-00 00:00:00.000"},
+        NoDay{LogicalType::kTimestampTz, "timestamp with time zone", "0000-00-00 00:00:00"}}) {
+    auto sink = open();
+    const auto shape = column(fmt::format("c{}", ++id), no_day.type, no_day.source_type);
+    const auto delivered = put(sink, id, shape, no_day.text);
+    ASSERT_FALSE(delivered) << no_day.text;
+    EXPECT_EQ(delivered.error().code, Code::kData);
+    EXPECT_NE(delivered.error().message.find("column " + shape.name), std::string::npos)
+        << delivered.error().message;
+    EXPECT_NE(delivered.error().remedy.find("zero_dates: null"), std::string::npos)
+        << delivered.error().remedy;
+    batches_ = TestBatches();
+  }
+}
+
 TEST_P(Shapes, ATableWithoutAKeyStopsAMirrorButNotAHistory) {
   TestBatches b;
   b.begin().insert(keyless_schema(), {"/", std::int64_t{0}}).commit();

@@ -123,6 +123,9 @@ Table facts_of(const Json& backfill, bool terminal) {
   add_fact(facts, "tables", joined(spec, "tables", SIZE_MAX));
   add_fact(facts, "where", where.empty() ? "every row" : where);
   add_fact(facts, "columns", columns.empty() ? "all" : columns);
+  if (is_true(spec, "replace")) {
+    add_fact(facts, "replace", "mirrors are made anew beside the ones in use and take their place");
+  }
   if (!outdated.empty() && outdated != "0") {
     add_fact(facts, "left out", outdated + " rows of which the stream had something newer");
   }
