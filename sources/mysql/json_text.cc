@@ -72,6 +72,10 @@ void append_shortest_digits(Float value, std::string& out) {
                                  std::chars_format::scientific)
                        .ptr;
   const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  if (!std::isfinite(value)) {
+    out += text;
+    return;
+  }
   const std::size_t exponent_at = text.find('e');
   std::string_view mantissa = text.substr(0, exponent_at);
   if (mantissa.front() == '-') {

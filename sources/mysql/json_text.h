@@ -21,7 +21,7 @@ bool append_json_value(const JsonView& value, int depth, std::size_t& budget_byt
 bool append_json_string(std::string_view text, std::string& out);
 
 // The digits that the server prints for a float or double outside of columns: shortest, "1e20",
-// "0.1", no ".0".
+// "0.1", no ".0"; "inf", "-inf" and "nan", which only damaged cells hold.
 void append_shortest(double value, std::string& out);
 void append_shortest(float value, std::string& out);
 

@@ -48,6 +48,8 @@ TEST(MysqlValues, OfTimesAndVectorsOfNewerServers) {
             "'-00:00:00.000001'");
   EXPECT_EQ(decoded({.codec = Codec::kVector}, "\x00\x00\x80\x3f\x00\x00\x20\xc0"s), "'[1,-2.5]'");
   EXPECT_EQ(decoded({.codec = Codec::kVector}, ""), "'[]'");
+  EXPECT_EQ(decoded({.codec = Codec::kVector}, "\x00\x00\x80\xff\x00\x00\xc0\x7f"s),
+            "'[-inf,nan]'");
   EXPECT_EQ(decoded({.codec = Codec::kVector}, "\x00\x00\x80"s), "damaged");
 }
 
