@@ -73,8 +73,6 @@ class MySqlSource:
 
     def __init__(self, server):
         self.server = server
-        # A MariaDB server that starts clears the directory of temporary files, others' as well.
-        server.settings.setdefault("tmpdir", server.scratch.path)
         self._gtids = ("SELECT @@global.gtid_binlog_pos" if isinstance(server, MariaDb)
                        else "SELECT @@global.gtid_executed")
         self._acknowledged = None

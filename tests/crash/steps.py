@@ -213,16 +213,19 @@ class Steps:
         work.put(table, key, ver)
         work.step(table, "c", key, ver)
 
-    def _update(self, cursor, work, table, key):
-        ver = work.next_version(table, key)
-        # Mostly without the big column: its value then travels as "unchanged".
-        values = self._values(table, key, ver, work.txn, None, self.random.random() < 0.2)
+    def _set(self, cursor, table, key, values):
         cursor.execute(
             f"UPDATE {table} SET {', '.join(c + ' = %s' for c in values)} "
             f"WHERE {self._where(table)}",
             [*values.values(), *key],
         )
         assert cursor.rowcount == 1
+
+    def _update(self, cursor, work, table, key):
+        ver = work.next_version(table, key)
+        # Mostly without the big column: its value then travels as "unchanged".
+        values = self._values(table, key, ver, work.txn, None, self.random.random() < 0.2)
+        self._set(cursor, table, key, values)
         work.put(table, key, ver)
         work.step(table, "u", key, ver)
 
@@ -241,12 +244,7 @@ class Steps:
         values = dict(zip(KEYS[table], new))
         was = key_text(old) if table == "pair" else old[0]
         values.update(self._values(table, new, ver, work.txn, was, self.random.random() < 0.2))
-        cursor.execute(
-            f"UPDATE {table} SET {', '.join(c + ' = %s' for c in values)} "
-            f"WHERE {self._where(table)}",
-            [*values.values(), *old],
-        )
-        assert cursor.rowcount == 1
+        self._set(cursor, table, old, values)
         work.drop(table, old, gone)
         work.put(table, new, ver)
         work.step(table, "d", old, gone)
