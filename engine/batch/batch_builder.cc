@@ -188,6 +188,9 @@ std::shared_ptr<const Batch> BatchBuilder::take() {
   ROWTIDE_ASSERT(can_cut());
   auto done = std::move(building_);
   building_ = make_batch();
+  // The next batch is most often as long as this one.
+  building_->events_.reserve(done->events_.size());
+  building_->transactions_.reserve(done->transactions_.size());
   advanced_ = false;
   last_schema_ = nullptr;
   if (in_transaction_) {

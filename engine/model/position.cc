@@ -5,11 +5,12 @@
 namespace rowtide {
 namespace {
 
-void append_hex(std::string& out, std::uint64_t value, int digits) {
+char* put_hex(char* to, std::uint64_t value, std::size_t digits) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) {
-    out.push_back(kDigits[(value >> static_cast<unsigned>(shift)) & 15]);
+  for (std::size_t i = digits; i-- > 0; value >>= 4U) {
+    to[i] = kDigits[value & 15U];
   }
+  return to + digits;
 }
 
 bool read_hex(std::string_view text, std::uint64_t& value) {
@@ -20,11 +21,13 @@ bool read_hex(std::string_view text, std::uint64_t& value) {
 }  // namespace
 
 void append_position(std::string& out, const Position& position) {
-  append_hex(out, position.timeline, 8);
-  out.push_back('-');
-  append_hex(out, position.commit, 16);
-  out.push_back('-');
-  append_hex(out, position.row, 10);
+  char text[kPositionTextBytes];
+  char* to = put_hex(text, position.timeline, 8);
+  *to++ = '-';
+  to = put_hex(to, position.commit, 16);
+  *to++ = '-';
+  put_hex(to, position.row, 10);
+  out.append(text, sizeof(text));
 }
 
 std::string to_text(const Position& position) {

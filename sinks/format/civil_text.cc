@@ -34,7 +34,7 @@ char* date_digits(char* to, std::int64_t days, bool& before_christ) noexcept {
 
 char* time_digits(char* to, std::int64_t time_us) noexcept {
   const auto seconds = static_cast<std::uint32_t>(time_us / 1'000'000);
-  auto fraction = static_cast<std::uint32_t>(time_us % 1'000'000);
+  const auto fraction = static_cast<std::uint32_t>(time_us % 1'000'000);
   to = two_digits(to, seconds / 3600);
   *to++ = ':';
   to = two_digits(to, seconds / 60 % 60);
@@ -42,9 +42,11 @@ char* time_digits(char* to, std::int64_t time_us) noexcept {
   to = two_digits(to, seconds % 60);
   if (fraction != 0) {
     *to++ = '.';
-    for (std::uint32_t unit = 100'000; fraction != 0; unit /= 10) {
-      *to++ = static_cast<char>('0' + fraction / unit);
-      fraction %= unit;
+    to = two_digits(to, fraction / 10'000);
+    to = two_digits(to, fraction / 100 % 100);
+    to = two_digits(to, fraction % 100);
+    while (to[-1] == '0') {
+      --to;
     }
   }
   return to;

@@ -1,5 +1,6 @@
 #include "sinks/format/json_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -33,10 +34,6 @@ constexpr std::uint64_t special_in_string(std::uint64_t word) noexcept {
 
 constexpr std::uint64_t special_in_text(std::uint64_t word) noexcept {
   return ((word - kOnes * 0x20) | word) & kHighBits;
-}
-
-constexpr bool is_plain_in_string(unsigned char c) noexcept {
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -77,21 +74,45 @@ std::size_t put_non_ascii(TextWriter& out, std::string_view rest) {
   return length;
 }
 
+// Up to seven bytes, with spaces behind them.
+std::uint64_t load_tail(const char* from, std::size_t count) noexcept {
+  std::uint64_t word = 0;
+  unsigned shift = 0;
+  const auto take = [&](auto part) {
+    std::memcpy(&part, from, sizeof part);
+    word |= std::uint64_t{part} << shift;
+    shift += 8 * sizeof part;
+    from += sizeof part;
+  };
+  if ((count & 4U) != 0) {
+    take(std::uint32_t{});
+  }
+  if ((count & 2U) != 0) {
+    take(std::uint16_t{});
+  }
+  if ((count & 1U) != 0) {
+    take(std::uint8_t{});
+  }
+  return word | (kOnes * ' ') << shift;
+}
+
 // Copies bytes of `text` from `from` on up to the first special one and returns its index. Needs
 // room for the rest of the text and eight bytes more.
 template <std::uint64_t (*special)(std::uint64_t)>
 std::size_t copy_plain(TextWriter& out, std::string_view text, std::size_t from) {
   char* to = out.cursor();
-  while (from + 8 <= text.size()) {
-    const std::uint64_t word = load8(text.data() + from);
+  while (from < text.size()) {
+    const std::size_t count = std::min<std::size_t>(text.size() - from, 8);
+    const std::uint64_t word =
+        count == 8 ? load8(text.data() + from) : load_tail(text.data() + from, count);
     std::memcpy(to, &word, sizeof word);
     if (const std::uint64_t marks = special(word); marks != 0) {
       const auto plain = static_cast<std::size_t>(std::countr_zero(marks)) / 8;
       out.advance_to(to + plain);
       return from + plain;
     }
-    to += 8;
-    from += 8;
+    to += count;
+    from += count;
   }
   out.advance_to(to);
   return from;
@@ -169,11 +190,8 @@ void put_json_string(TextWriter& out, std::string_view text) {
     if (i >= text.size()) {
       break;
     }
-    // Fewer than eight bytes are left, or the byte at hand is special.
     const auto c = static_cast<unsigned char>(text[i]);
-    if (is_plain_in_string(c)) {
-      out.put(text[i++]);
-    } else if (c < 0x80) {
+    if (c < 0x80) {
       put_escape(out, c);
       ++i;
     } else {
@@ -204,7 +222,7 @@ void put_json_text(TextWriter& out, std::string_view json) {
     }
     const auto c = static_cast<unsigned char>(json[i]);
     if (c < 0x80) {
-      out.put(c < 0x20 ? ' ' : json[i]);
+      out.put(' ');
       ++i;
     } else {
       i += put_non_ascii(out, json.substr(i));

@@ -51,10 +51,14 @@ class ReadPacer {
   static constexpr auto kSustainedPause = std::chrono::microseconds(400);
   static constexpr auto kSustainedFill = std::chrono::milliseconds(5);
   // Over loopback a closed window (see ReplicationConnection) makes the walsender's kernel join
-  // messages at no cost, so the pause is as long as a catching-up stream does not notice.
+  // messages at no cost. So a stream that catches up is left alone until several windows are
+  // waiting, of which only the first came message by message; not so long that the walsender's own
+  // buffer fills and it waits for us.
   static constexpr double kCatchUpBytesPerMs = 8000;
-  static constexpr auto kCatchUpPause = std::chrono::milliseconds(5);
-  static constexpr auto kCatchUpFill = std::chrono::milliseconds(10);
+  static constexpr double kCatchUpDrainBytes = 300'000;
+  static constexpr double kShortestCatchUpPauseMs = 5;
+  static constexpr double kLongestCatchUpPauseMs = 20;
+  static constexpr auto kCatchUpFill = std::chrono::milliseconds(25);
   static constexpr double kSmoothing = 16;
 
   bool sustained() const { return busy_drains_ >= kSustainedDrains; }
@@ -66,7 +70,9 @@ class ReadPacer {
       return MonotonicTime::duration::zero();
     }
     if (catching_up()) {
-      return kCatchUpPause;
+      const std::chrono::duration<double, std::milli> pause_ms(std::clamp(
+          kCatchUpDrainBytes / bytes_per_ms_, kShortestCatchUpPauseMs, kLongestCatchUpPauseMs));
+      return std::chrono::duration_cast<MonotonicTime::duration>(pause_ms);
     }
     // A Unix socket's buffer is charged by the message and full after a few hundred small ones, so
     // a longer pause would make its sender wait; TCP joins them.

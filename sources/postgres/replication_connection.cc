@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,8 +16,9 @@
 namespace rowtide::postgres {
 namespace {
 
-// Half of the buffer that libpq starts with.
 constexpr std::size_t kShortReadBytes = 8192;
+// What libpq's buffer has to hold at once, see grow_buffer().
+constexpr int kReadBytes = 128 * 1024;
 // Of the receive buffer; the kernel doubles it.
 constexpr int kLoopbackWindowBytes = 48 * 1024;
 
@@ -158,7 +158,16 @@ Result<StreamIdentity> ReplicationConnection::identify(
   return stored ? verify_timeline(connection_.get(), *stored) : identify_system(connection_.get());
 }
 
+// libpq reads as much as its buffer has room for, begins with 16 KiB, and keeps what one long
+// message made of it. A stream of short messages would be read in small pieces for ever, each with
+// a system call and a window update of its own.
+Result<void> ReplicationConnection::grow_buffer() {
+  auto row = query(connection_.get(), fmt::format("SELECT pg_catalog.repeat(' ', {})", kReadBytes));
+  return row ? Result<void>() : fail(std::move(row).error());
+}
+
 Result<void> ReplicationConnection::start(const StreamOptions& options) {
+  ROWTIDE_TRY(grow_buffer());
   auto started = query(connection_.get(), start_replication_sql(options));
   if (!started) {
     return fail(std::move(started).error());
@@ -181,7 +190,6 @@ void ReplicationConnection::close() noexcept {
 
 void ReplicationConnection::end_drain() noexcept {
   bytes_since_read_ = kShortReadBytes;
-  short_reads_ = 0;
 }
 
 // A walsender that finds the window open sends every message as a segment of its own, and over
@@ -191,12 +199,10 @@ void ReplicationConnection::end_drain() noexcept {
 void ReplicationConnection::tune_socket() noexcept {
   const bool encrypted = PQsslInUse(connection_.get()) != 0;
   transport_ = encrypted ? Transport::kNetwork : transport_of(PQsocket(connection_.get()));
-  short_reads_to_end_ = encrypted ? std::numeric_limits<int>::max() : 1;
+  short_read_ends_ = !encrypted;
   if (transport_ != Transport::kLoopback) {
     return;
   }
-  // A short read may be the end of a window, whose opening brings the next.
-  short_reads_to_end_ = 3;
   const int bytes = kLoopbackWindowBytes;
   ::setsockopt(PQsocket(connection_.get()), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
@@ -208,7 +214,7 @@ Result<bool> ReplicationConnection::next(Frame& frame) {
     // A read that came back short has emptied the socket. Asking again at once would chase a sender
     // that writes row by row, with a system call for every few of them. TLS may hold back bytes of
     // a record, which poll() does not see, so there the socket is asked until it has nothing.
-    if (bytes_since_read_ < kShortReadBytes && ++short_reads_ >= short_reads_to_end_) {
+    if (short_read_ends_ && bytes_since_read_ < kShortReadBytes) {
       end_drain();
       return false;
     }

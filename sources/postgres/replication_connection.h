@@ -97,6 +97,7 @@ class ReplicationConnection {
     void operator()(char* buffer) const noexcept { PQfreemem(buffer); }
   };
 
+  Result<void> grow_buffer();
   Result<void> flush();
   Error copy_ended();
   void tune_socket() noexcept;
@@ -109,8 +110,7 @@ class ReplicationConnection {
   Transport transport_ = Transport::kNetwork;
   // What the last read of this drain brought, of which frames were returned; see next().
   std::size_t bytes_since_read_ = 0;
-  int short_reads_ = 0;
-  int short_reads_to_end_ = 1;
+  bool short_read_ends_ = true;
 };
 
 }  // namespace rowtide::postgres

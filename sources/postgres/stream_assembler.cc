@@ -53,7 +53,7 @@ Result<void> StreamAssembler::reset(const Start& start) {
   release_.reset();
   relations_.reset();
   delivered_.stream_started(start.timeline, start.log_end, start.system_id);
-  token_ = token_for(start.start_lsn);
+  set_token(start.start_lsn);
   return store_.clear(pipeline_);
 }
 
@@ -148,7 +148,7 @@ void StreamAssembler::begin(std::uint64_t commit_lsn, std::int64_t committed_at_
 void StreamAssembler::end(std::uint64_t end_lsn, BatchBuilder& out) {
   runtime_.failpoints.hit(Failpoint::kSourceBeforeCommit);
   received_lsn_ = std::max(received_lsn_, end_lsn);
-  token_ = token_for(end_lsn);
+  set_token(end_lsn);
   if (!open_->skipped) {
     out.end_transaction(token_);
   }
@@ -313,7 +313,7 @@ void StreamAssembler::advance(std::uint64_t wal_end, BatchBuilder& out) {
   }
   received_lsn_ = wal_end;
   advanced_lsn_ = wal_end;
-  token_ = token_for(wal_end);
+  set_token(wal_end);
   // A commit record may begin exactly at wal_end, so the position stays below it, and one more:
   // what is put between two transactions takes the place behind the position, and that is free.
   const std::uint64_t below = wal_end - 2;
@@ -429,7 +429,7 @@ std::uint32_t StreamAssembler::timeline_of(std::uint64_t commit_lsn) const {
                                                                 : start_.timeline;
 }
 
-std::string StreamAssembler::token_for(std::uint64_t lsn) const {
+void StreamAssembler::set_token(std::uint64_t lsn) {
   // Prepared transactions that wait for their end hold the token back; the oldest one decides.
   const std::string* held = nullptr;
   std::uint64_t held_lsn = lsn;
@@ -441,7 +441,13 @@ std::string StreamAssembler::token_for(std::uint64_t lsn) const {
       held = &prepared.token_before;
     }
   }
-  return held != nullptr ? *held : token_prefix_ + lsn_text(lsn);
+  if (held != nullptr) {
+    token_ = *held;
+    return;
+  }
+  // Once per transaction, so the string keeps its memory.
+  token_ = token_prefix_;
+  token_ += lsn_text(lsn);
 }
 
 SpilledTransaction StreamAssembler::new_spill() {

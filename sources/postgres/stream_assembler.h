@@ -102,7 +102,8 @@ class StreamAssembler {
   Result<void> start_release(SpilledTransaction rows, bool streamed, std::uint64_t end_lsn,
                              BatchBuilder& out);
   std::uint32_t timeline_of(std::uint64_t commit_lsn) const;
-  std::string token_for(std::uint64_t lsn) const;
+  // What is handed out reaches up to `lsn`.
+  void set_token(std::uint64_t lsn);
   SpilledTransaction new_spill();
 
   const std::string pipeline_;

@@ -68,6 +68,14 @@ TEST(ReadPacers, LeaveLoopbackAloneForLongOnlyWhileMuchArrives) {
   EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kLoopback), 3'000), milliseconds(1));
 }
 
+TEST(ReadPacers, LeaveLoopbackAloneUntilEnoughIsWaiting) {
+  EXPECT_EQ(pause_after_a_second(ReadPacer(Transport::kLoopback), 10'000), milliseconds(20));
+  const auto middle = pause_after_a_second(ReadPacer(Transport::kLoopback), 40'000);
+  EXPECT_GE(middle, milliseconds(9));
+  EXPECT_LE(middle, milliseconds(11));
+  EXPECT_EQ(pause_after_a_second(ReadPacer(Transport::kLoopback), 1'000'000), milliseconds(5));
+}
+
 TEST(ReadPacers, NeverLeaveOtherTransportsAloneForLong) {
   EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kNetwork), 30'000), milliseconds(1));
   EXPECT_LE(pause_after_a_second(ReadPacer(Transport::kUnixSocket), 30'000), microseconds(200));
