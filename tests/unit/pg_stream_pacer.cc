@@ -70,7 +70,7 @@ TEST(ReadPacers, LeaveLoopbackAloneForLongOnlyWhileMuchArrives) {
 
 TEST(ReadPacers, LeaveLoopbackAloneUntilEnoughIsWaiting) {
   EXPECT_EQ(pause_after_a_second(ReadPacer(Transport::kLoopback), 10'000), milliseconds(20));
-  const auto middle = pause_after_a_second(ReadPacer(Transport::kLoopback), 40'000);
+  const auto middle = pause_after_a_second(ReadPacer(Transport::kLoopback), 30'000);
   EXPECT_GE(middle, milliseconds(9));
   EXPECT_LE(middle, milliseconds(11));
   EXPECT_EQ(pause_after_a_second(ReadPacer(Transport::kLoopback), 1'000'000), milliseconds(5));
