@@ -10,9 +10,11 @@ ChangeLog::ChangeLog(std::size_t lanes, ByteBudget& budget) : budget_(budget), c
 
 bool ChangeLog::wait_for_room(Deadline until) {
   std::unique_lock lock(mutex_);
-  while (budget_.full()) {
-    trim(true);
-    if (!budget_.full()) {
+  while (!has_room()) {
+    if (budget_.full()) {
+      trim(true);
+    }
+    if (has_room()) {
       return true;
     }
     // Sinks let batches go outside of this lock, so waiting is bounded and the budget looked at
@@ -20,15 +22,22 @@ bool ChangeLog::wait_for_room(Deadline until) {
     const auto step = std::min(until, MonotonicTime::clock::now() + std::chrono::milliseconds(5));
     changed_.wait_until(lock, step);
     if (finished_ || MonotonicTime::clock::now() >= until) {
-      return !budget_.full();
+      return has_room();
     }
   }
   return true;
 }
 
+bool ChangeLog::has_room() const {
+  const std::size_t held_bytes =
+      budget_.used_bytes() - std::min(budget_.used_bytes(), fresh_bytes_);
+  return !budget_.full() && fresh_bytes_ <= std::max(kFreshBytes, held_bytes);
+}
+
 void ChangeLog::append(BatchPtr batch) {
   {
     const std::scoped_lock lock(mutex_);
+    fresh_bytes_ += batch->size_bytes();
     batches_.push_back(std::move(batch));
     trim(budget_.full());
   }
@@ -39,6 +48,8 @@ void ChangeLog::restart(const std::optional<Position>& start) {
   const std::scoped_lock lock(mutex_);
   first_ordinal_ += batches_.size();
   batches_.clear();
+  fresh_ordinal_ = first_ordinal_;
+  fresh_bytes_ = 0;
   floor_ = start;
   for (auto& cursor : cursors_) {
     cursor.next = first_ordinal_;
@@ -77,6 +88,10 @@ ChangeLog::Taken ChangeLog::next(std::size_t lane, Deadline until, BatchPtr& out
   ROWTIDE_ASSERT(cursor.next >= first_ordinal_);
   out = batches_[cursor.next - first_ordinal_];
   ++cursor.next;
+  if (cursor.next > fresh_ordinal_) {
+    fresh_ordinal_ = cursor.next;
+    fresh_bytes_ -= out->size_bytes();
+  }
   cursor.taken_to = out->resume_point();
   return Taken::kBatch;
 }
@@ -147,6 +162,10 @@ void ChangeLog::trim(bool under_pressure) {
   while (!batches_.empty() && taken_by_all(first_ordinal_) &&
          (under_pressure || durable_for_all(batches_.front()->last_position()))) {
     floor_ = batches_.front()->last_position();
+    if (first_ordinal_ == fresh_ordinal_) {
+      ++fresh_ordinal_;
+      fresh_bytes_ -= batches_.front()->size_bytes();
+    }
     batches_.pop_front();
     ++first_ordinal_;
     for (auto& cursor : cursors_) {

@@ -21,9 +21,13 @@ namespace rowtide {
 // the pipeline and counts every batch that is alive, wherever it is held.
 class ChangeLog {
  public:
+  static constexpr std::size_t kFreshBytes = std::size_t{12} << 20;
+
   ChangeLog(std::size_t lanes, ByteBudget& budget);
 
-  // Reader: waits until the budget has room; false when `until` came first or the log was closed.
+  // Reader: waits until the budget has room and no more than kFreshBytes, or what lanes hold
+  // already, lies before the furthest lane: a reader that is faster than every lane gains nothing
+  // by filling the budget. False when `until` came first or the log was closed.
   bool wait_for_room(Deadline until);
   void append(BatchPtr batch);
   // Reader: empties the log; the stream starts (again) behind `start`, nullopt = at the source's
@@ -63,6 +67,7 @@ class ChangeLog {
     std::optional<ResumePoint> taken_to;
   };
 
+  bool has_room() const;
   void trim(bool under_pressure);
   bool taken_by_all(std::uint64_t ordinal) const;
   bool durable_for_all(const Position& position) const;
@@ -72,6 +77,9 @@ class ChangeLog {
   std::condition_variable changed_;
   std::deque<BatchPtr> batches_;
   std::uint64_t first_ordinal_ = 0;
+  // From here on no lane has taken anything yet, and how much that is.
+  std::uint64_t fresh_ordinal_ = 0;
+  std::size_t fresh_bytes_ = 0;
   // The window holds everything above this; nullopt = everything from the source's start.
   std::optional<Position> floor_;
   bool finished_ = false;

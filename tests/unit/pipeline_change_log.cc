@@ -20,8 +20,9 @@ Deadline late() {
 }
 
 // Transaction n as a batch of its own that counts against `budget`.
-BatchPtr transaction(std::uint64_t n, ByteBudget* budget = nullptr) {
+BatchPtr transaction(std::uint64_t n, ByteBudget* budget = nullptr, std::size_t size_bytes = 0) {
   BatchBuilder builder({}, budget);
+  builder.arena().allocate(size_bytes);
   builder.begin_transaction({.id = "x",
                              .timeline = 1,
                              .commit = 100 * n,
@@ -177,6 +178,51 @@ TEST(ChangeLogs, WaitForRoomUntilASinkLetsGo) {
   auto room = std::async(std::launch::async, [&] { return log.wait_for_room(late()); });
   held.reset();
   EXPECT_TRUE(room.get());
+}
+
+TEST(ChangeLogs, KeepAReaderThatIsFasterThanEveryLaneNearTheFurthest) {
+  ByteBudget budget(kRoomForMany);
+  ChangeLog log(2, budget);
+  ASSERT_TRUE(log.attach(0, std::nullopt));
+  ASSERT_TRUE(log.attach(1, std::nullopt));
+  log.append(transaction(1, &budget, ChangeLog::kFreshBytes / 2));
+  EXPECT_TRUE(log.wait_for_room(soon()));
+  log.append(transaction(2, &budget, ChangeLog::kFreshBytes));
+  EXPECT_FALSE(log.wait_for_room(soon()));
+  // The other lane may stay behind as far as the budget goes.
+  EXPECT_EQ(next_of(log, 0), 1);
+  EXPECT_EQ(next_of(log, 0), 2);
+  EXPECT_TRUE(log.wait_for_room(soon()));
+  EXPECT_EQ(next_of(log, 1), 1);
+  EXPECT_EQ(next_of(log, 1), 2);
+  log.set_durable(0, end_of(2));
+  log.set_durable(1, end_of(2));
+  EXPECT_EQ(budget.used_bytes(), 0U);
+  // Starting over forgets what was fresh.
+  log.append(transaction(3, &budget, 2 * ChangeLog::kFreshBytes));
+  EXPECT_FALSE(log.wait_for_room(soon()));
+  log.restart(end_of(2));
+  EXPECT_TRUE(log.wait_for_room(soon()));
+}
+
+TEST(ChangeLogs, LetTheReaderGoAheadAsFarAsASinkHolds) {
+  ByteBudget budget(kRoomForMany);
+  ChangeLog log(1, budget);
+  ASSERT_TRUE(log.attach(0, std::nullopt));
+  log.append(transaction(1, &budget, 4 * ChangeLog::kFreshBytes));
+  BatchPtr held;
+  ASSERT_EQ(log.next(0, soon(), held), ChangeLog::Taken::kBatch);
+  log.append(transaction(2, &budget, 3 * ChangeLog::kFreshBytes));
+  EXPECT_TRUE(log.wait_for_room(soon()));
+  log.append(transaction(3, &budget, 2 * ChangeLog::kFreshBytes));
+  EXPECT_FALSE(log.wait_for_room(soon()));
+}
+
+TEST(ChangeLogs, CountNothingAsFreshThatNobodyWaitsFor) {
+  ByteBudget budget(kRoomForMany);
+  ChangeLog log(1, budget);
+  log.append(transaction(1, &budget, 2 * ChangeLog::kFreshBytes));
+  EXPECT_TRUE(log.wait_for_room(soon()));
 }
 
 TEST(ChangeLogs, StopWaitingForRoomWhenFinished) {
