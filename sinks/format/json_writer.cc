@@ -81,7 +81,7 @@ std::uint64_t load_tail(const char* from, std::size_t count) noexcept {
   const auto take = [&](auto part) {
     std::memcpy(&part, from, sizeof part);
     word |= std::uint64_t{part} << shift;
-    shift += 8 * sizeof part;
+    shift += static_cast<unsigned>(8 * sizeof part);
     from += sizeof part;
   };
   if ((count & 4U) != 0) {
