@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "engine/base/runtime.h"
 #include "engine/batch/batch.h"
 #include "engine/model/position.h"
+#include "engine/model/table_filter.h"
 
 namespace rowtide {
 
@@ -52,6 +55,9 @@ struct StreamStart {
   // yet. A source whose server keeps no place for it must not begin further on: what lies behind is
   // owed to the lanes that have one.
   std::optional<ResumePoint> lowest = {};
+  // Called with captured tables of which the stream brings changes only from this opening on,
+  // before it does: nothing else brings what they hold already. Its error ends open(). May be null.
+  std::function<Result<void>(std::span<const TableName>)> joining = {};
 };
 
 // One stream of changes from one database.

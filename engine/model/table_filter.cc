@@ -142,4 +142,21 @@ bool TableFilter::matches(std::string_view schema, std::string_view table) const
   return otherwise_;
 }
 
+std::string exact_pattern(const TableName& name) {
+  const auto part = [](const std::string& text) {
+    const bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (plain) {
+      return text;
+    }
+    std::string quoted = "\"";
+    for (const char c : text) {
+      quoted += c == '"' ? "\"\"" : std::string(1, c);
+    }
+    return quoted + '"';
+  };
+  return part(name.first) + '.' + part(name.second);
+}
+
 }  // namespace rowtide

@@ -3,11 +3,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.h"
 
 namespace rowtide {
+
+// Schema and table.
+using TableName = std::pair<std::string, std::string>;
+
+// The pattern that names this table and no other.
+std::string exact_pattern(const TableName& name);
 
 // Which tables of a source are wanted, as a list of patterns SCHEMA.TABLE:
 //

@@ -174,6 +174,9 @@ bool Reader::open_stream() {
   start.lowest = for_source(std::move(start.lowest));
   start.highest = for_source(std::move(start.highest));
   start.owed_from = for_source(std::move(start.owed_from));
+  start.joining = [this](std::span<const TableName> tables) {
+    return backfills_.note_joining(tables);
+  };
   if (auto opened = source_.open(start); !opened) {
     if (opened.error().code == Code::kPositionLost && host_.position_lost(opened.error())) {
       source_.close();

@@ -101,6 +101,61 @@ Result<void> BackfillRunner::note_captured(const std::vector<WorkLeft>& left,
   return {};
 }
 
+bool BackfillRunner::will_read(const Backfill& backfill, const TableName& table) const {
+  const BackfillRecord& record = backfill.record;
+  const BackfillSpec& spec = record.spec;
+  if (has_ended(record.state) || !spec.filter.where.empty() || !spec.filter.columns.empty()) {
+    return false;
+  }
+  if (backfill.planned) {
+    return std::ranges::any_of(backfill.tables, [&](const auto& found) {
+      return found->scan.schema == table.first && found->scan.table == table.second &&
+             found->state != Table::State::kDone;
+    });
+  }
+  const auto takes = [&](const std::vector<std::string>& patterns) {
+    const auto filter = TableFilter::parse(patterns);
+    return filter && filter->matches(table.first, table.second);
+  };
+  if (record.captured_before ? takes(*record.captured_before) : !takes(spec.tables)) {
+    return false;
+  }
+  // One that has come further in the order of names takes the table for done.
+  const std::string name = table.first + "." + table.second;
+  return std::ranges::all_of(backfill.left_by_sink, [&](const BackfillLeft& left) {
+    return std::ranges::none_of(left.sinks, [&](const std::string& sink) {
+      return parts_left(left, name, sink).has_value();
+    });
+  });
+}
+
+Result<void> BackfillRunner::note_joining(std::span<const TableName> tables) {
+  BackfillSpec spec;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const TableName& table : tables) {
+      if (std::ranges::none_of(backfills_,
+                               [&](const auto& known) { return will_read(*known, table); })) {
+        spec.tables.push_back(exact_pattern(table));
+      }
+    }
+  }
+  if (spec.tables.empty()) {
+    return {};
+  }
+  if (!initial_) {
+    runtime_.log.warn(
+        "from here on {} in the stream; rows from before are not: rowtide backfill start {} "
+        "--table '{}'",
+        spec.tables.size() == 1 ? spec.tables.front() + " is"
+                                : fmt::format("{} are", fmt::join(spec.tables, ", ")),
+        pipeline_, fmt::join(spec.tables, "' --table '"));
+    return {};
+  }
+  ROWTIDE_TRY(add(spec));
+  return {};
+}
+
 Result<void> BackfillRunner::keep_new(const Backfill& backfill,
                                       std::vector<ScanTable>& tables) const {
   if (backfill.record.captured_before) {

@@ -19,6 +19,7 @@
 #include "engine/api/state_store.h"
 #include "engine/base/runtime.h"
 #include "engine/batch/batch.h"
+#include "engine/model/table_filter.h"
 #include "engine/snapshot/backfill_event.h"
 #include "engine/snapshot/backfill_plan.h"
 #include "engine/snapshot/stream_pace.h"
@@ -75,6 +76,8 @@ class BackfillRunner {
   // from the token that each lane stands at; nullopt = it stands nowhere yet. Notes what is
   // captured before any of it can be delivered, which may take as long as the store.
   Result<void> restart(std::span<const std::optional<std::string>> tokens, BatchBuilder& builder);
+  // Notes a backfill of those of the tables that no other one is going to read.
+  Result<void> note_joining(std::span<const TableName> tables);
   // From here on everything that changes is in the stream.
   void stream_opened();
   // A batch of the stream goes on its way.
@@ -114,6 +117,9 @@ class BackfillRunner {
                                          const std::vector<std::string>& empty_sinks) const;
   // Leaves out the tables that are not new to this backfill, or newer than it.
   Result<void> keep_new(const Backfill& backfill, std::vector<ScanTable>& tables) const;
+
+  // Whether the backfill is still to look the table up, or has found it.
+  bool will_read(const Backfill& backfill, const TableName& table) const;
 
   Backfill* find(std::string_view id);
   std::shared_ptr<Backfill> current() const;

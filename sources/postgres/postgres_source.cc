@@ -83,9 +83,10 @@ PostgresSource::PostgresSource(const PostgresSourceConfig& config, const std::st
 Result<void> PostgresSource::open(const StreamStart& start) {
   close();
   ROWTIDE_TRY(monitor_.connect());
+  const bool has_position = start.from.has_value() || start.highest.has_value();
   ROWTIDE_TRY_ASSIGN(const Provisioned slot,
-                     provision(monitor_.get(), config_, names_,
-                               start.from.has_value() || start.highest.has_value()));
+                     provision(monitor_.get(), config_, names_, has_position,
+                               has_position ? start.joining : nullptr));
   ROWTIDE_TRY(replication_.connect(config_));
   std::optional<StreamIdentity> stored;
   if (const auto& furthest = start.highest ? start.highest : start.from) {

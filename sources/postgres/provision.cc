@@ -218,12 +218,20 @@ std::string locked_sql(const PublicationStep& step) {
 }
 
 Result<bool> ensure_publication(PGconn* connection, const ServerInfo& server,
-                                const PostgresSourceConfig& config, const Names& names) {
+                                const PostgresSourceConfig& config, const Names& names,
+                                const decltype(StreamStart::joining)& joining) {
   ROWTIDE_TRY_ASSIGN(const auto step, next_publication_step(connection, server, config, names));
   if (step.sql.empty()) {
     return false;
   }
   ROWTIDE_TRY(check_step(server, config, names, step));
+  if (joining && !step.added.empty()) {
+    std::vector<TableName> added;
+    for (const TableInfo& table : step.added) {
+      added.emplace_back(table.schema, table.table);
+    }
+    ROWTIDE_TRY(joining(added));
+  }
   auto done = query(connection, locked_sql(step));
   if (!done) {
     Error error = std::move(done).error();
@@ -256,7 +264,8 @@ Result<void> check_publication(PGconn* connection, const PostgresSourceConfig& c
 }
 
 Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
-                              const Names& names, bool has_position) {
+                              const Names& names, bool has_position,
+                              const decltype(StreamStart::joining)& joining) {
   ROWTIDE_TRY_ASSIGN(const auto server, load_server(connection));
   ROWTIDE_TRY(check_wal_level(server));
   ROWTIDE_TRY_ASSIGN(const auto existing, load_slot(connection, names.slot));
@@ -270,7 +279,7 @@ Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& co
                                   ? config.wal_sender_timeout
                                   : std::chrono::milliseconds(server.wal_sender_timeout_ms);
   ROWTIDE_TRY_ASSIGN(result.publication_created,
-                     ensure_publication(connection, server, config, names));
+                     ensure_publication(connection, server, config, names, joining));
   if (existing) {
     result.start_lsn = existing->confirmed_flush_lsn.value_or(0);
     result.two_phase = existing->two_phase;

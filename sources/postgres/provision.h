@@ -6,6 +6,7 @@
 
 #include <libpq-fe.h>
 
+#include "engine/api/source.h"
 #include "engine/base/error.h"
 #include "sources/postgres/postgres_config.h"
 
@@ -30,9 +31,11 @@ struct Provisioned {
 // nothing. `has_position` says that the pipeline has delivered from this slot before: then a
 // missing slot is Code::kPositionLost rather than something to create. Refuses to publish a table
 // without replica identity, which would make the application's own UPDATE and DELETE fail.
+// `joining`, where given, is told of tables before they are added to a publication that is there.
 // `connection` is an ordinary one; the call may wait `slot_timeout` for running transactions.
 Result<Provisioned> provision(PGconn* connection, const PostgresSourceConfig& config,
-                              const Names& names, bool has_position);
+                              const Names& names, bool has_position,
+                              const decltype(StreamStart::joining)& joining = {});
 
 // Whether provision() could make the publication cover what the configuration takes; the error is
 // the one that it would end with. Changes nothing.

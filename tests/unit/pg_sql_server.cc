@@ -220,6 +220,15 @@ TEST_F(PgSql, AddsTablesThatTheConfigurationWantsLater) {
   config_.tables = {"public.orders"};
   ASSERT_TRUE(provision(db(), config_, names_, false));
   config_.tables = {"public.orders", "public.events"};
+  std::vector<TableName> joined;
+  const auto note = [&](std::span<const TableName> tables) -> Result<void> {
+    EXPECT_EQ(published_tables(db(), names_.publication)->size(), 1U);
+    joined.assign(tables.begin(), tables.end());
+    return fail(retry_error(Code::kTimeout, "cannot be noted"));
+  };
+  EXPECT_FALSE(provision(db(), config_, names_, true, note));
+  EXPECT_EQ(joined, (std::vector<TableName>{{"public", "events"}}));
+  EXPECT_EQ(published_tables(db(), names_.publication)->size(), 1U);
   ASSERT_TRUE(provision(db(), config_, names_, true));
   EXPECT_EQ(published_tables(db(), names_.publication)->size(), 2U);
   config_.create = false;

@@ -127,6 +127,95 @@ TEST_F(NewTables, OfASnapshotUnderWayAreLeftToTheirOwnBackfill) {
   EXPECT_EQ(status("shop-2").rows_delivered, 10U);
 }
 
+class JoiningTables : public BackfillRunnerTest {
+ protected:
+  JoiningTables() { settings.captured = Names{"public.*"}; }
+
+  void note(const std::string& table) {
+    const TableName name{"public", table};
+    ASSERT_TRUE(runner->note_joining(std::span(&name, 1)));
+  }
+  void join(const std::string& table) {
+    shop.add_table(table, 5);
+    note(table);
+  }
+};
+
+TEST_F(JoiningTables, AreReadOnceHoweverOftenTheyAreNoted) {
+  shop.add_table("customers", 6);
+  start();
+  ASSERT_TRUE(runs_to_the_end());
+  stop();
+  start();
+  join("orders");
+  EXPECT_EQ(store.load("shop")->backfills.count("shop-2"), 1U);
+  // The source could not take it in and tries again, also after a new start.
+  join("orders");
+  start_again();
+  join("orders");
+  ASSERT_TRUE(runs_to_the_end());
+  EXPECT_EQ(sorted_reads("lake"), all_rows());
+  EXPECT_EQ(status("shop-2").spec.tables, Names{"public.orders"});
+  EXPECT_EQ(runner->status().size(), 2U);
+}
+
+TEST_F(JoiningTables, AreLeftToABackfillThatIsStillToFindThem) {
+  shop.add_table("customers", 6);
+  start();
+  join("orders");
+  ASSERT_TRUE(runs_to_the_end());
+  EXPECT_EQ(sorted_reads("lake"), all_rows());
+  EXPECT_EQ(runner->status().size(), 1U);
+}
+
+TEST_F(JoiningTables, OfASnapshotUnderWayAreReadByItOrByAnother) {
+  settings.workers = 1;
+  shop.add_table("customers", 12);
+  start();
+  ASSERT_TRUE(takes_until([&] { return lanes["lake"].reads.size() >= 4; }));
+  join("banks");
+  stop();
+  // In front of where the snapshot is, and behind it.
+  start();
+  join("articles");
+  join("orders");
+  ASSERT_TRUE(runs_to_the_end());
+  EXPECT_EQ(sorted_reads("lake"), all_rows());
+}
+
+TEST_F(JoiningTables, AreReadAgainBehindOnesOfTheirNameThatWereRead) {
+  settings.workers = 1;
+  shop.add_table("articles", 4);
+  shop.add_table("customers", 12);
+  start();
+  ASSERT_TRUE(takes_until([&] { return lanes["lake"].reads.size() >= 9; }));
+  note("customers");
+  EXPECT_EQ(runner->status().size(), 1U);
+  note("articles");
+  EXPECT_EQ(runner->status().size(), 2U);
+}
+
+TEST_F(JoiningTables, AreReadAgainWhereOnlyAPartOfThemIs) {
+  shop.add_table("customers", 6);
+  start();
+  ASSERT_TRUE(runs_to_the_end());
+  stop();
+  start();
+  shop.add_table("orders", 5);
+  BackfillSpec part;
+  part.tables = {"public.orders"};
+  part.filter.where = "id < 3";
+  ASSERT_TRUE(runner->add(part));
+  note("orders");
+  EXPECT_EQ(runner->status().size(), 3U);
+}
+
+TEST_F(JoiningTables, AreNotReadWithoutASnapshot) {
+  start(false);
+  join("orders");
+  EXPECT_TRUE(runner->status().empty());
+}
+
 TEST_F(NewTables, ReachASinkWhoseSnapshotHadNotBegun) {
   sinks = {"lake", "queue"};
   lanes["queue"].stalled = true;

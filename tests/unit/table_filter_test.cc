@@ -29,6 +29,17 @@ TEST(TableFilter, WithPatternsWantsOnlyWhatTheyName) {
   EXPECT_FALSE(wanted.matches("public2", "anything"));
 }
 
+TEST(TableFilter, TakesOneTableByItsExactPattern) {
+  EXPECT_EQ(exact_pattern({"public", "Orders_1"}), "public.Orders_1");
+  EXPECT_EQ(exact_pattern({"public", "a.b"}), "public.\"a.b\"");
+  for (const std::string name : {"t*", "?", "!t", "a\"b", "a.b", "\xC3\xA4", "\"", "t"}) {
+    const TableFilter wanted = filter({exact_pattern({"s", name})});
+    EXPECT_TRUE(wanted.matches("s", name)) << name;
+    EXPECT_FALSE(wanted.matches("s", name + "x")) << name;
+    EXPECT_FALSE(filter({exact_pattern({name, "s"})}).matches("other", "s")) << name;
+  }
+}
+
 TEST(TableFilter, OfExclusionsAloneStartsFromEverything) {
   const TableFilter wanted = filter({"!public.audit", "!tmp.*"});
   EXPECT_TRUE(wanted.matches("public", "orders"));
