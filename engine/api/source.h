@@ -56,7 +56,8 @@ struct StreamStart {
   // owed to the lanes that have one.
   std::optional<ResumePoint> lowest = {};
   // Called with captured tables of which the stream brings changes only from this opening on,
-  // before it does: nothing else brings what they hold already. Its error ends open(). May be null.
+  // before it does: nothing else brings what they hold already. Its error ends open(). May be null,
+  // and a source whose log holds every table from its first row on has nothing to say.
   std::function<Result<void>(std::span<const TableName>)> joining = {};
 };
 

@@ -172,7 +172,8 @@ TEST_P(Binlog, JoinsPacketsOfMoreThan16Megabytes) {
   }
   EXPECT_GT(largest, 40000000U);
   EXPECT_LT(largest, 40001000U);
-  EXPECT_EQ(std::count(content.begin(), content.end(), 'x'), 40000000);
+  // Bytes around the value, a time and a checksum among them, may be anything.
+  EXPECT_NE(content.find(std::string(40000000, 'x')), std::string::npos);
 }
 
 TEST_P(Binlog, SendsHeartbeatsWhenThereIsNothingElse) {
