@@ -10,18 +10,6 @@
 namespace rowtide::config {
 namespace {
 
-// One part of a pattern that means exactly this name.
-std::string pattern_part(std::string_view name) {
-  if (name.find_first_of(".*?\"!") == std::string_view::npos) {
-    return std::string(name);
-  }
-  std::string out = "\"";
-  for (const char c : name) {
-    out += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return out + "\"";
-}
-
 std::string environment_name(std::string_view pipeline) {
   std::string name;
   for (const char c : pipeline) {
@@ -51,10 +39,6 @@ std::string yaml_text(std::string_view text) {
     }
   }
   return out + "\"";
-}
-
-std::string table_pattern(std::string_view schema, std::string_view table) {
-  return pattern_part(schema) + "." + pattern_part(table);
 }
 
 std::string size_text(std::uint64_t bytes) {

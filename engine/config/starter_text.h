@@ -13,8 +13,6 @@ namespace rowtide::config {
 std::string one_line(std::string_view text);
 // In double quotes.
 std::string yaml_text(std::string_view text);
-// A pattern of `tables` that means exactly this table; see TableFilter.
-std::string table_pattern(std::string_view schema, std::string_view table);
 // "12.5 MiB".
 std::string size_text(std::uint64_t bytes);
 // A name for the pipeline of a database: letters, digits and dashes.

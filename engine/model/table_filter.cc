@@ -9,6 +9,8 @@ namespace rowtide {
 namespace {
 
 constexpr std::size_t kMaxPatternBytes = 1024;
+// What a name without quotes cannot hold.
+constexpr std::string_view kNeverBare = "\"!, \t\r\n";
 
 std::unexpected<Error> bad(const std::string& pattern, std::string_view why) {
   return fail(operator_error(
@@ -90,7 +92,7 @@ Result<TableFilter::Part> TableFilter::take_part(const std::string& whole, std::
     const std::size_t end = std::min(rest.find('.'), rest.size());
     part.text = rest.substr(0, end);
     rest.remove_prefix(end);
-    if (part.text.find_first_of("\"!, \t\r\n") != std::string::npos) {
+    if (part.text.find_first_of(kNeverBare) != std::string::npos) {
       return bad(whole, "a quote, blank, comma or ! stands inside a name without quotes");
     }
   }
@@ -144,10 +146,8 @@ bool TableFilter::matches(std::string_view schema, std::string_view table) const
 
 std::string exact_pattern(const TableName& name) {
   const auto part = [](const std::string& text) {
-    const bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    });
-    if (plain) {
+    const bool means_itself = text.find_first_of(".*?") == std::string::npos;
+    if (means_itself && text.find_first_of(kNeverBare) == std::string::npos) {
       return text;
     }
     std::string quoted = "\"";

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/model/table_filter.h"
+
 namespace rowtide::mysql {
 namespace {
 
@@ -15,7 +17,6 @@ namespace {
 constexpr std::string_view kOfUsers =
     "NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
 
-using TableName = std::pair<std::string, std::string>;
 using Keys = std::map<TableName, std::vector<std::string>>;
 
 std::string cell_text(const SqlRow& row, std::size_t column) {

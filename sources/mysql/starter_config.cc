@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "engine/config/starter_text.h"
+#include "engine/model/table_filter.h"
 #include "sources/mysql/catalog.h"
 #include "sources/mysql/mysql_config.h"
 #include "sources/mysql/preflight.h"
@@ -19,7 +20,6 @@ namespace {
 using config::one_line;
 using config::pipeline_name;
 using config::size_text;
-using config::table_pattern;
 using config::yaml_text;
 
 std::string percent_encoded(std::string_view text, std::string_view allowed) {
@@ -80,7 +80,7 @@ void append_tables(std::string& out, const std::vector<TableInfo>& tables,
   out += "      tables:\n";
   for (const TableInfo& table : tables) {
     const bool keyed = !table.primary_key.empty();
-    const std::string pattern = table_pattern(table.database, table.table);
+    const std::string pattern = exact_pattern({table.database, table.table});
     out += fmt::format("        {}- {}  # {}\n", keyed ? "" : "# ", yaml_text(pattern),
                        one_line(table_remark(table)));
     if (!keyed) {

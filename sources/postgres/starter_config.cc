@@ -11,6 +11,7 @@
 
 #include "engine/client/postgres_client.h"
 #include "engine/config/starter_text.h"
+#include "engine/model/table_filter.h"
 #include "sources/postgres/catalog.h"
 #include "sources/postgres/postgres_config.h"
 #include "sources/postgres/preflight.h"
@@ -21,7 +22,6 @@ namespace {
 using config::one_line;
 using config::pipeline_name;
 using config::size_text;
-using config::table_pattern;
 using config::yaml_text;
 
 struct CleanUrl {
@@ -155,7 +155,7 @@ void append_tables(std::string& out, const std::vector<TableInfo>& tables, const
     if (!mirrors && problems.empty()) {
       problems = "        #   without a key only mode: history can hold it\n";
     }
-    const std::string pattern = table_pattern(table.schema, table.table);
+    const std::string pattern = exact_pattern({table.schema, table.table});
     out += fmt::format("        {}- {}  # {}\n{}", usable ? "" : "# ", yaml_text(pattern),
                        one_line(table_remark(table, sizes)), problems);
     any = any || usable;

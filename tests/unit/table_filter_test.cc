@@ -32,7 +32,8 @@ TEST(TableFilter, WithPatternsWantsOnlyWhatTheyName) {
 TEST(TableFilter, TakesOneTableByItsExactPattern) {
   EXPECT_EQ(exact_pattern({"public", "Orders_1"}), "public.Orders_1");
   EXPECT_EQ(exact_pattern({"public", "a.b"}), "public.\"a.b\"");
-  for (const std::string name : {"t*", "?", "!t", "a\"b", "a.b", "\xC3\xA4", "\"", "t"}) {
+  for (const std::string name :
+       {"t*", "?", "!t", "a\"b", "a.b", "a b", "a,b", "a-b", "\xC3\xA4", "\"", "t"}) {
     const TableFilter wanted = filter({exact_pattern({"s", name})});
     EXPECT_TRUE(wanted.matches("s", name)) << name;
     EXPECT_FALSE(wanted.matches("s", name + "x")) << name;
