@@ -170,6 +170,15 @@ Result<QueryResult> checked(PGconn* connection, PGresult* raw) {
   }
 }
 
+std::vector<const char*> pointers_to(std::span<const std::optional<std::string>> parameters) {
+  std::vector<const char*> values;
+  values.reserve(parameters.size());
+  for (const auto& parameter : parameters) {
+    values.push_back(parameter ? parameter->c_str() : nullptr);
+  }
+  return values;
+}
+
 }  // namespace
 
 Result<QueryResult> query(PGconn* connection, const std::string& sql) {
@@ -178,13 +187,23 @@ Result<QueryResult> query(PGconn* connection, const std::string& sql) {
 
 Result<QueryResult> query(PGconn* connection, const std::string& sql,
                           std::span<const std::optional<std::string>> parameters) {
-  std::vector<const char*> values;
-  values.reserve(parameters.size());
-  for (const auto& parameter : parameters) {
-    values.push_back(parameter ? parameter->c_str() : nullptr);
-  }
+  const auto values = pointers_to(parameters);
   return checked(connection, PQexecParams(connection, sql.c_str(), static_cast<int>(values.size()),
                                           nullptr, values.data(), nullptr, nullptr, 0));
+}
+
+Result<void> prepare(PGconn* connection, const std::string& name, const std::string& sql) {
+  const auto prepared =
+      checked(connection, PQprepare(connection, name.c_str(), sql.c_str(), 0, nullptr));
+  return prepared ? Result<void>() : fail(prepared.error());
+}
+
+Result<QueryResult> run_prepared(PGconn* connection, const std::string& name,
+                                 std::span<const std::optional<std::string>> parameters) {
+  const auto values = pointers_to(parameters);
+  return checked(connection,
+                 PQexecPrepared(connection, name.c_str(), static_cast<int>(values.size()),
+                                values.data(), nullptr, nullptr, 0));
 }
 
 std::string quote_identifier(std::string_view name) {

@@ -72,6 +72,12 @@ Result<QueryResult> query(PGconn* connection, const std::string& sql);
 Result<QueryResult> query(PGconn* connection, const std::string& sql,
                           std::span<const std::optional<std::string>> parameters);
 
+// Plans a statement once for this connection, under a name; its parameters are texts.
+Result<void> prepare(PGconn* connection, const std::string& name, const std::string& sql);
+// Runs a prepared statement; null pointer = NULL.
+Result<QueryResult> run_prepared(PGconn* connection, const std::string& name,
+                                 std::span<const std::optional<std::string>> parameters);
+
 // Maps the failure of a result, or of the connection when `result` is null.
 Error to_error(PGconn* connection, const PGresult* result);
 // SQLSTATE of a failed result, empty where there is none.

@@ -1,14 +1,29 @@
 #include "engine/model/position.h"
 
+#include <array>
 #include <charconv>
+#include <cstring>
 
 namespace rowtide {
 namespace {
 
+// Each byte's two digits.
+constexpr std::array<char, 512> make_hex_pairs() {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::array<char, 512> pairs{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    pairs[2 * byte] = kDigits[byte >> 4U];
+    pairs[2 * byte + 1] = kDigits[byte & 15U];
+  }
+  return pairs;
+}
+
+// `digits` is even.
 char* put_hex(char* to, std::uint64_t value, std::size_t digits) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  for (std::size_t i = digits; i-- > 0; value >>= 4U) {
-    to[i] = kDigits[value & 15U];
+  static constexpr auto kPairs = make_hex_pairs();
+  for (std::size_t i = digits; i > 0; value >>= 8U) {
+    i -= 2;
+    std::memcpy(to + i, &kPairs[2 * (value & 255U)], 2);
   }
   return to + digits;
 }

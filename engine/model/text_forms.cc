@@ -228,17 +228,18 @@ std::int64_t days_from_civil(const CivilDate& date) noexcept {
 CivilDate civil_from_days(std::int64_t days) noexcept {
   const std::int64_t shifted = days + kEpochFromEra;
   const std::int64_t era = floor_div(shifted, kEraDays);
-  const std::int64_t day_of_era = shifted - era * kEraDays;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / (kEraDays - 1)) / 365;
-  const std::int64_t day_of_year =
+  // Within an era 32 bits are enough, and divide at half the price.
+  const auto day_of_era = static_cast<std::uint32_t>(shifted - era * kEraDays);
+  const std::uint32_t year_of_era =
+      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 -
+       day_of_era / static_cast<std::uint32_t>(kEraDays - 1)) / 365;
+  const std::uint32_t day_of_year =
       day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
+  const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;
   CivilDate date;
-  date.day = static_cast<std::uint32_t>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-  date.month = static_cast<std::uint32_t>(month_from_march < 10 ? month_from_march + 3
-                                                                : month_from_march - 9);
-  date.year = year_of_era + era * 400 + (date.month <= 2 ? 1 : 0);
+  date.day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+  date.month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+  date.year = std::int64_t{year_of_era} + era * 400 + (date.month <= 2 ? 1 : 0);
   return date;
 }
 

@@ -1,5 +1,8 @@
 #include "sinks/format/civil_text.h"
 
+#include <array>
+#include <cstring>
+
 #include "engine/model/text_forms.h"
 #include "sinks/format/civil.h"
 
@@ -9,9 +12,19 @@ namespace {
 // A date, a time and a zone are at most this long.
 constexpr std::size_t kRoomBytes = 64;
 
+constexpr std::array<char, 200> make_digit_pairs() {
+  std::array<char, 200> pairs{};
+  for (std::size_t value = 0; value < 100; ++value) {
+    pairs[2 * value] = static_cast<char>('0' + value / 10);
+    pairs[2 * value + 1] = static_cast<char>('0' + value % 10);
+  }
+  return pairs;
+}
+
+// `value` is below 100.
 char* two_digits(char* to, std::uint32_t value) noexcept {
-  to[0] = static_cast<char>('0' + value / 10);
-  to[1] = static_cast<char>('0' + value % 10);
+  static constexpr auto kPairs = make_digit_pairs();
+  std::memcpy(to, &kPairs[std::size_t{2} * value], 2);
   return to + 2;
 }
 

@@ -5,6 +5,10 @@
 #include <bit>
 #include <cmath>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "sinks/format/utf8.h"
 
 namespace rowtide {
@@ -96,17 +100,58 @@ std::uint64_t load_tail(const char* from, std::size_t count) noexcept {
   return word | (kOnes * ' ') << shift;
 }
 
+#ifdef __SSE2__
+// One bit per byte, the lowest for the first; every mark is exact.
+unsigned special_in_string16(__m128i bytes) noexcept {
+  // As signed numbers, controls and non-ASCII bytes are the ones below a space.
+  const __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+  const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+  const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(below, _mm_or_si128(quote, backslash))));
+}
+
+unsigned special_in_text16(__m128i bytes) noexcept {
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' '))));
+}
+#endif
+
+struct StringRules {
+  static std::uint64_t special(std::uint64_t word) noexcept { return special_in_string(word); }
+#ifdef __SSE2__
+  static unsigned special16(__m128i bytes) noexcept { return special_in_string16(bytes); }
+#endif
+};
+
+struct TextRules {
+  static std::uint64_t special(std::uint64_t word) noexcept { return special_in_text(word); }
+#ifdef __SSE2__
+  static unsigned special16(__m128i bytes) noexcept { return special_in_text16(bytes); }
+#endif
+};
+
 // Copies bytes of `text` from `from` on up to the first special one and returns its index. Needs
 // room for the rest of the text and eight bytes more.
-template <std::uint64_t (*special)(std::uint64_t)>
+template <class Rules>
 std::size_t copy_plain(TextWriter& out, std::string_view text, std::size_t from) {
   char* to = out.cursor();
+#ifdef __SSE2__
+  for (; text.size() - from >= 16; to += 16, from += 16) {
+    const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+    if (const unsigned marks = Rules::special16(bytes); marks != 0) {
+      const auto plain = static_cast<std::size_t>(std::countr_zero(marks));
+      out.advance_to(to + plain);
+      return from + plain;
+    }
+  }
+#endif
   while (from < text.size()) {
     const std::size_t count = std::min<std::size_t>(text.size() - from, 8);
     const std::uint64_t word =
         count == 8 ? load8(text.data() + from) : load_tail(text.data() + from, count);
     std::memcpy(to, &word, sizeof word);
-    if (const std::uint64_t marks = special(word); marks != 0) {
+    if (const std::uint64_t marks = Rules::special(word); marks != 0) {
       const auto plain = static_cast<std::size_t>(std::countr_zero(marks)) / 8;
       out.advance_to(to + plain);
       return from + plain;
@@ -186,7 +231,7 @@ void put_json_string(TextWriter& out, std::string_view text) {
   out.put('"');
   std::size_t i = 0;
   while (true) {
-    i = copy_plain<special_in_string>(out, text, i);
+    i = copy_plain<StringRules>(out, text, i);
     if (i >= text.size()) {
       break;
     }
@@ -216,7 +261,7 @@ void put_json_text(TextWriter& out, std::string_view json) {
   out.reserve(json.size() + 16);
   std::size_t i = 0;
   while (true) {
-    i = copy_plain<special_in_text>(out, json, i);
+    i = copy_plain<TextRules>(out, json, i);
     if (i >= json.size()) {
       return;
     }

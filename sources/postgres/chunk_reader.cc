@@ -44,6 +44,11 @@ Error rewritten(std::string_view table) {
       "Cancel the backfill and start it anew");
 }
 
+Error renamed(const ScanTable& table) {
+  return retry_error(Code::kConflict,
+                     fmt::format("table {} was renamed or dropped just now", table.qualified_name()));
+}
+
 bool is_key(const ScanRelation& relation, std::uint32_t column) {
   const auto& identity = relation.decoder->schema()->key_columns;
   return std::ranges::find(identity, column) != identity.end() ||
@@ -93,14 +98,13 @@ ScanQuery query_of(const ScanRelation& relation, const ScanFilter& filter) {
 }  // namespace
 
 PostgresChunkReader::PostgresChunkReader(const PostgresSourceConfig& config,
-                                         std::string publication,
+                                         const std::string& publication,
                                          std::shared_ptr<DeliveredTransactions> delivered,
                                          const Runtime& runtime)
     : config_(config),
-      publication_(std::move(publication)),
       delivered_(delivered),
       runtime_(runtime),
-      server_(config, std::move(delivered), runtime) {}
+      server_(config, publication, std::move(delivered), runtime) {}
 
 void PostgresChunkReader::drop() noexcept {
   chunk_.reset();
@@ -119,7 +123,8 @@ Result<std::vector<ScanTable>> PostgresChunkReader::tables(std::span<const std::
 Result<std::vector<ScanTable>> PostgresChunkReader::load_tables(
     std::span<const std::string> patterns) {
   ROWTIDE_TRY(server_.connect());
-  auto tables = load_scan_tables(server_.catalog(), config_, publication_, patterns, types_);
+  auto tables = load_scan_tables(server_.catalog(), config_, patterns, server_.catalog_relations(),
+                                 types_);
   if (tables) {
     ROWTIDE_TRY(server_.catalog_was_read());
   }
@@ -139,9 +144,7 @@ Result<ScanPlan> PostgresChunkReader::make_plan(const ScanTable& table, const Sc
                                                 std::size_t parts) {
   ROWTIDE_TRY(server_.connect());
   ROWTIDE_TRY(server_.knows_catalog());
-  ROWTIDE_TRY_ASSIGN(const ScanRelation relation,
-                     load_scan_relation(server_.reads(), static_cast<std::uint32_t>(table.table_id),
-                                        publication_, types_));
+  ROWTIDE_TRY_ASSIGN(const ScanRelation relation, describe(table));
   ROWTIDE_TRY(chosen_columns(relation, filter));
   if (!filter.where.empty()) {
     // Before anything is read, so that a condition that cannot be is told at once.
@@ -224,9 +227,7 @@ Result<std::vector<std::size_t>> PostgresChunkReader::make_order(const ScanTable
     return ordered;
   }
   ROWTIDE_TRY(server_.connect());
-  ROWTIDE_TRY_ASSIGN(const ScanRelation relation,
-                     load_scan_relation(server_.reads(), static_cast<std::uint32_t>(table.table_id),
-                                        publication_, types_));
+  ROWTIDE_TRY_ASSIGN(const ScanRelation relation, describe(table));
   const bool fit = std::ranges::all_of(
       keys, [&](const ScanKey& key) { return !key.empty() && key.size() <= relation.key.size(); });
   if (!fit) {
@@ -271,6 +272,7 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
   chunk_.emplace(Chunk{.relation = std::move(relation),
                        .method = request.table.method,
                        .outputs = {},
+                       .whole_binary = false,
                        .rows = nullptr,
                        .builder = BatchBuilder(kSliceLimits, nullptr),
                        .limit_rows = request.keys.empty()
@@ -291,6 +293,11 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
       scan.outputs.push_back(binary ? name : text_of(name));
     }
   }
+  chunk_->whole_binary = request.table.method != ScanMethod::kLocation &&
+                         chunk_->outputs.size() == columns.size() &&
+                         std::ranges::all_of(chunk_->outputs, [](const Output& output) {
+                           return output.format == 'b';
+                         });
   if (request.table.method == ScanMethod::kKeyRange) {
     ROWTIDE_TRY(limit_by_key(request, scan));
   } else if (request.table.method == ScanMethod::kLocation) {
@@ -304,9 +311,38 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
   return {};
 }
 
+Result<ScanRelation> PostgresChunkReader::describe(const ScanTable& table) {
+  return server_.reads_relations().load(server_.reads(), static_cast<std::uint32_t>(table.table_id),
+                                        types_);
+}
+
 // The lock comes before the snapshot, so that the description holds until the rows are read.
 Result<ScanRelation> PostgresChunkReader::begin_snapshot(const ScanTable& table, Deadline until) {
-  const auto id = static_cast<std::uint32_t>(table.table_id);
+  if (!locked_ || locked_->table_id != table.table_id) {
+    ROWTIDE_TRY_ASSIGN(locked_, load_lock_name(table));
+  }
+  // By the name that it had at the last chunk: one question less. Taken back until it has proven
+  // right, so that a name that is not the table's any more is looked up at the next attempt.
+  LockName locked = *std::exchange(locked_, std::nullopt);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - runtime_.clock.now());
+  auto begun = query(
+      server_.reads(),
+      fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                  " SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE",
+                  std::clamp<std::int64_t>(left.count(), 100, 600'000), locked.quoted));
+  if (!begun && begun.error().code == Code::kNotFound) {
+    return fail(renamed(table));
+  }
+  ROWTIDE_TRY(std::move(begun));
+  ROWTIDE_TRY_ASSIGN(ScanRelation relation, describe(table));
+  if (relation.schema != locked.schema || relation.table != locked.table) {
+    return fail(renamed(table));
+  }
+  locked_ = std::move(locked);
+  return relation;
+}
+
+Result<PostgresChunkReader::LockName> PostgresChunkReader::load_lock_name(const ScanTable& table) {
   ROWTIDE_TRY_ASSIGN(
       const auto name,
       query(server_.reads(),
@@ -315,25 +351,16 @@ Result<ScanRelation> PostgresChunkReader::begin_snapshot(const ScanTable& table,
                         " pg_catalog.quote_ident(c.relname), n.nspname, c.relname"
                         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON"
                         " n.oid = c.relnamespace WHERE c.oid = {}",
-                        id)));
+                        table.table_id)));
   if (name.rows() == 0) {
     return fail(operator_error(
         Code::kNotFound, fmt::format("table {} does not exist any more", table.qualified_name()),
         "Leave it out, or start a new backfill for what took its place"));
   }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - runtime_.clock.now());
-  ROWTIDE_TRY(
-      query(server_.reads(),
-            fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                        " SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE",
-                        std::clamp<std::int64_t>(left.count(), 100, 600'000), name.text(0, 0))));
-  ROWTIDE_TRY_ASSIGN(ScanRelation relation,
-                     load_scan_relation(server_.reads(), id, publication_, types_));
-  if (relation.schema != name.text(0, 1) || relation.table != name.text(0, 2)) {
-    return fail(retry_error(Code::kConflict,
-                            fmt::format("table {} was renamed just now", relation.display_name())));
-  }
-  return relation;
+  return LockName{.table_id = table.table_id,
+                  .quoted = std::string(name.text(0, 0)),
+                  .schema = std::string(name.text(0, 1)),
+                  .table = std::string(name.text(0, 2))};
 }
 
 Result<void> PostgresChunkReader::limit_by_key(const ChunkRequest& request,
@@ -425,11 +452,10 @@ Result<ChunkSlice> PostgresChunkReader::read_slice() {
   chunk.builder.reset();
   chunk.builder.begin_transaction({});
   while (!chunk.builder.full()) {
-    ROWTIDE_TRY_ASSIGN(const auto* const fields, chunk.rows->next());
-    if (fields == nullptr) {
+    ROWTIDE_TRY_ASSIGN(const bool more, chunk.whole_binary ? take_tuple() : take_fields());
+    if (!more) {
       break;
     }
-    ROWTIDE_TRY(take_row(*fields));
   }
   ChunkSlice slice;
   if (chunk.builder.rows_in_transaction() == 0) {
@@ -447,36 +473,58 @@ Result<ChunkSlice> PostgresChunkReader::read_slice() {
   return slice;
 }
 
-Result<void> PostgresChunkReader::take_row(
-    const std::vector<std::optional<std::string_view>>& fields) {
+Result<bool> PostgresChunkReader::take_tuple() {
   Chunk& chunk = *chunk_;
+  ROWTIDE_TRY_ASSIGN(const std::string_view tuple, chunk.rows->next_tuple());
+  if (tuple.empty()) {
+    return false;
+  }
+  RelationDecoder& decoder = *chunk.relation.decoder;
+  const std::span<Value> cells = chunk.builder.allocate_cells(decoder.schema()->columns.size());
+  ROWTIDE_TRY(decoder.decode_copy_tuple(tuple, chunk.builder.arena(), cells));
+  add_row(cells);
+  return true;
+}
+
+Result<bool> PostgresChunkReader::take_fields() {
+  Chunk& chunk = *chunk_;
+  ROWTIDE_TRY_ASSIGN(const auto* const fields, chunk.rows->next());
+  if (fields == nullptr) {
+    return false;
+  }
   RelationDecoder& decoder = *chunk.relation.decoder;
   const std::span<Value> cells = chunk.builder.allocate_cells(decoder.schema()->columns.size());
   for (std::size_t i = 0; i < chunk.outputs.size(); ++i) {
     const Output& output = chunk.outputs[i];
-    if (!fields[i]) {
+    const auto& field = (*fields)[i];
+    if (!field) {
       cells[output.column] = Value::null();
       continue;
     }
     Arena& arena = chunk.builder.arena();
-    ROWTIDE_TRY(decoder.decode_cell(output.column, output.format, arena.copy(*fields[i]), arena,
+    ROWTIDE_TRY(decoder.decode_cell(output.column, output.format, arena.copy(*field), arena,
                                     cells[output.column]));
   }
   if (chunk.method == ScanMethod::kLocation) {
-    Cursor cursor(fields.back().value_or(std::string_view()));
+    Cursor cursor(fields->back().value_or(std::string_view()));
     chunk.last_location.block = cursor.u32_be();
     chunk.last_location.item = cursor.u16_be();
     if (!cursor.ok()) {
       return fail(retry_error(Code::kProtocol, "a row came without its location"));
     }
   }
+  add_row(cells);
+  return true;
+}
+
+void PostgresChunkReader::add_row(std::span<const Value> cells) {
+  Chunk& chunk = *chunk_;
   Event event;
   event.op = Op::kRead;
   event.after = cells;
-  chunk.builder.add_row(event, decoder.schema());
+  chunk.builder.add_row(event, chunk.relation.decoder->schema());
   ++chunk.rows_read;
   chunk.last_row = cells;
-  return {};
 }
 
 std::optional<ScanKey> PostgresChunkReader::place() const {

@@ -25,7 +25,7 @@ namespace rowtide::postgres {
 class PostgresChunkReader final : public ChunkReader {
  public:
   // `config` outlives the reader.
-  PostgresChunkReader(const PostgresSourceConfig& config, std::string publication,
+  PostgresChunkReader(const PostgresSourceConfig& config, const std::string& publication,
                       std::shared_ptr<DeliveredTransactions> delivered, const Runtime& runtime);
 
   Result<std::vector<ScanTable>> tables(std::span<const std::string> patterns) override;
@@ -45,10 +45,19 @@ class PostgresChunkReader final : public ChunkReader {
     std::uint32_t column = 0;
     char format = 'b';
   };
+  // What a table is called in LOCK TABLE.
+  struct LockName {
+    std::uint64_t table_id = 0;
+    std::string quoted;
+    std::string schema;
+    std::string table;
+  };
   struct Chunk {
     ScanRelation relation;
     ScanMethod method = ScanMethod::kKeyRange;
     std::vector<Output> outputs;
+    // Rows hold every column, as the decoder takes them whole.
+    bool whole_binary = false;
     std::unique_ptr<CopyRows> rows;
     BatchBuilder builder;
     std::uint64_t limit_rows = 0;
@@ -73,24 +82,29 @@ class PostgresChunkReader final : public ChunkReader {
                                               std::span<const ScanKey> keys);
 
   Result<void> start_chunk(const ChunkRequest& request, Deadline until);
+  Result<ScanRelation> describe(const ScanTable& table);
   Result<ScanRelation> begin_snapshot(const ScanTable& table, Deadline until);
+  Result<LockName> load_lock_name(const ScanTable& table);
   Result<void> limit_by_key(const ChunkRequest& request, ScanQuery& query) const;
   Result<void> limit_by_location(const ChunkRequest& request, ScanQuery& query);
   Result<RowLocation> location_of(const ScanKey& key) const;
 
   Result<ChunkSlice> read_slice();
-  Result<void> take_row(const std::vector<std::optional<std::string_view>>& fields);
+  // One more row of the slice; false at the end.
+  Result<bool> take_tuple();
+  Result<bool> take_fields();
+  void add_row(std::span<const Value> cells);
   std::optional<ScanKey> place() const;
 
   Result<Position> end_chunk();
 
   const PostgresSourceConfig& config_;
-  const std::string publication_;
   const std::shared_ptr<DeliveredTransactions> delivered_;
   const Runtime runtime_;
 
   ChunkServer server_;
   TypeCatalog types_;
+  std::optional<LockName> locked_;
   std::optional<Chunk> chunk_;
 };
 

@@ -10,11 +10,11 @@
 namespace rowtide::postgres {
 namespace {
 
-// No limit of the role may end a long read, rows may not be hidden, and rows of a scan by location
-// come as they lie.
+// No limit of the role may end a long read, rows may not be hidden, rows of a scan by location come
+// as they lie, and what is prepared is planned once.
 constexpr std::string_view kSessionSettings =
     " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c synchronous_commit=local"
-    " -c default_transaction_read_only=off -c row_security=off"
+    " -c default_transaction_read_only=off -c row_security=off -c plan_cache_mode=force_generic_plan"
     " -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off";
 
 // Comparing keys needs the operators of their types, wherever an extension was put.
@@ -45,14 +45,20 @@ Error on_backfill_url(Error error) {
 
 }  // namespace
 
-ChunkServer::ChunkServer(const PostgresSourceConfig& config,
+ChunkServer::ChunkServer(const PostgresSourceConfig& config, const std::string& publication,
                          std::shared_ptr<DeliveredTransactions> delivered, const Runtime& runtime)
-    : config_(config), delivered_(std::move(delivered)), runtime_(runtime) {}
+    : config_(config),
+      delivered_(std::move(delivered)),
+      runtime_(runtime),
+      reads_relations_(publication),
+      stream_relations_(publication) {}
 
 void ChunkServer::drop() noexcept {
   reads_.reset();
   stream_.reset();
   identity_.reset();
+  reads_relations_.connection_changed();
+  stream_relations_.connection_changed();
 }
 
 Result<PgConn> ChunkServer::open(const std::string& url, bool replication) const {
@@ -80,6 +86,7 @@ Result<void> ChunkServer::connect() {
   if (is_free(reads_)) {
     return {};
   }
+  drop();
   ROWTIDE_TRY_ASSIGN(reads_, open(config_.url, false));
   ROWTIDE_TRY_ASSIGN(reads_in_recovery_, prepare_session(reads_.get()));
   watermark_ = Watermark(reads_in_recovery_);

@@ -13,6 +13,7 @@
 #include "engine/model/position.h"
 #include "sources/postgres/delivered_transactions.h"
 #include "sources/postgres/postgres_config.h"
+#include "sources/postgres/scan_catalog.h"
 #include "sources/postgres/watermark.h"
 
 namespace rowtide::postgres {
@@ -28,8 +29,8 @@ namespace rowtide::postgres {
 // Thread: its reader's. `config` outlives it.
 class ChunkServer {
  public:
-  ChunkServer(const PostgresSourceConfig& config, std::shared_ptr<DeliveredTransactions> delivered,
-              const Runtime& runtime);
+  ChunkServer(const PostgresSourceConfig& config, const std::string& publication,
+              std::shared_ptr<DeliveredTransactions> delivered, const Runtime& runtime);
 
   // Connects where there is no connection that is free. The other methods need it.
   Result<void> connect();
@@ -39,6 +40,12 @@ class ChunkServer {
   PGconn* reads() const noexcept { return reads_.get(); }
   // The server of the stream, which knows first what is captured.
   PGconn* catalog() const noexcept { return beside_ ? stream_.get() : reads_.get(); }
+
+  // The same two, asked about relations.
+  RelationQueries& reads_relations() noexcept { return reads_relations_; }
+  RelationQueries& catalog_relations() noexcept {
+    return beside_ ? stream_relations_ : reads_relations_;
+  }
 
   // What catalog() said is relied on from now on.
   Result<void> catalog_was_read();
@@ -64,11 +71,13 @@ class ChunkServer {
   // Of the stream, when the server was verified.
   std::uint32_t timeline_ = 0;
   PgConn reads_;
+  RelationQueries reads_relations_;
   bool reads_in_recovery_ = false;
   // Tables are read on a standby that the stream does not come from.
   bool beside_ = false;
   // With `backfill_url`: the server of the stream, and who the one of reads() is.
   PgConn stream_;
+  RelationQueries stream_relations_;
   PgConn identity_;
   Watermark watermark_{false};
 };

@@ -1,5 +1,7 @@
 #include "sources/postgres/copy_rows.h"
 
+#include <utility>
+
 #include "engine/base/cursor.h"
 #include "engine/client/postgres_client.h"
 
@@ -7,6 +9,7 @@ namespace rowtide::postgres {
 namespace {
 
 constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+constexpr std::int16_t kTrailer = -1;
 
 Error malformed() {
   return retry_error(Code::kProtocol, "the server's COPY is not in its binary format",
@@ -47,36 +50,42 @@ Result<void> CopyRows::end_statement() {
   return error ? Result<void>(fail(*std::move(error))) : Result<void>();
 }
 
+// Takes the header in front of the first row and the trailer behind the last.
+Result<bool> CopyRows::find_row() {
+  while (true) {
+    while (rest_.empty()) {
+      if (ended_) {
+        return false;
+      }
+      ROWTIDE_TRY_ASSIGN(const bool more, next_message());
+      if (!more) {
+        return false;
+      }
+    }
+    Cursor cursor(rest_);
+    if (!header_taken_) {
+      const bool signed_well = cursor.take(kSignature.size()) == kSignature;
+      cursor.u32_be();  // flags
+      cursor.take(cursor.u32_be());
+      if (!cursor.ok() || !signed_well) {
+        return fail(malformed());
+      }
+      header_taken_ = true;
+    } else if (static_cast<std::int16_t>(cursor.u16_be()) != kTrailer || !cursor.ok() ||
+               cursor.remaining() != 0) {
+      return true;
+    }
+    rest_.remove_prefix(cursor.offset());
+  }
+}
+
 Result<const std::vector<std::optional<std::string_view>>*> CopyRows::next() {
-  while (rest_.empty()) {
-    if (ended_) {
-      return nullptr;
-    }
-    ROWTIDE_TRY_ASSIGN(const bool more, next_message());
-    if (!more) {
-      return nullptr;
-    }
+  ROWTIDE_TRY_ASSIGN(const bool found, find_row());
+  if (!found) {
+    return nullptr;
   }
   Cursor cursor(rest_);
-  if (!header_taken_) {
-    const bool signed_well = cursor.take(kSignature.size()) == kSignature;
-    cursor.u32_be();  // flags
-    cursor.take(cursor.u32_be());
-    if (!cursor.ok() || !signed_well) {
-      return fail(malformed());
-    }
-    header_taken_ = true;
-    if (cursor.remaining() == 0) {
-      rest_ = {};
-      return next();
-    }
-  }
-  const auto count = static_cast<std::int16_t>(cursor.u16_be());
-  if (count == -1 && cursor.remaining() == 0) {
-    rest_ = {};
-    return next();
-  }
-  if (count < 0 || static_cast<std::size_t>(count) != fields_.size()) {
+  if (cursor.u16_be() != fields_.size()) {
     return fail(malformed());
   }
   for (auto& field : fields_) {
@@ -92,6 +101,11 @@ Result<const std::vector<std::optional<std::string_view>>*> CopyRows::next() {
   }
   rest_.remove_prefix(cursor.offset());
   return &fields_;
+}
+
+Result<std::string_view> CopyRows::next_tuple() {
+  ROWTIDE_TRY_ASSIGN(const bool found, find_row());
+  return found ? std::exchange(rest_, {}) : std::string_view();
 }
 
 }  // namespace rowtide::postgres

@@ -10,8 +10,8 @@
 
 namespace rowtide::postgres {
 
-// The rows of a COPY ... TO STDOUT (FORMAT binary) that was just started on a connection: fields as
-// they came, nullopt = NULL. They are valid until the next call.
+// The rows of a COPY ... TO STDOUT (FORMAT binary) that was just started on a connection. What is
+// handed out is valid until the next call.
 class CopyRows {
  public:
   CopyRows(PGconn* connection, std::size_t fields) : connection_(connection), fields_(fields) {}
@@ -19,10 +19,16 @@ class CopyRows {
   CopyRows(const CopyRows&) = delete;
   CopyRows& operator=(const CopyRows&) = delete;
 
-  // nullptr once all rows have come and the statement has ended well.
+  // The fields of a row as they came, nullopt = NULL. nullptr once all rows have come and the
+  // statement has ended well.
   Result<const std::vector<std::optional<std::string_view>>*> next();
+  // The same row by row, not taken apart: a count of fields, then each with its size. Empty at the
+  // end. The server sends each row as a message of its own.
+  Result<std::string_view> next_tuple();
 
  private:
+  // Goes to the next row; false at the end.
+  Result<bool> find_row();
   // False at the end of the rows.
   Result<bool> next_message();
   Result<void> end_statement();

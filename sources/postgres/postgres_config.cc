@@ -141,17 +141,18 @@ Result<std::uint64_t> parse_lsn(std::string_view text) {
 std::string lsn_text(std::uint64_t lsn) {
   // Once per transaction on the row's road, so without a format string.
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
-  const auto append_hex = [](std::string& out, std::uint32_t number) {
-    int shift = number == 0 ? 0 : (31 - std::countl_zero(number)) / 4 * 4;
-    for (; shift >= 0; shift -= 4) {
-      out.push_back(kDigits[(number >> static_cast<unsigned>(shift)) & 0xFU]);
-    }
+  char text[17];
+  char* start = text + sizeof(text);
+  const auto prepend_hex = [&start](std::uint32_t number) {
+    do {
+      *--start = kDigits[number & 0xFU];
+      number >>= 4U;
+    } while (number != 0);
   };
-  std::string text;
-  append_hex(text, static_cast<std::uint32_t>(lsn >> 32));
-  text.push_back('/');
-  append_hex(text, static_cast<std::uint32_t>(lsn));
-  return text;
+  prepend_hex(static_cast<std::uint32_t>(lsn));
+  *--start = '/';
+  prepend_hex(static_cast<std::uint32_t>(lsn >> 32));
+  return {start, text + sizeof(text)};
 }
 
 }  // namespace rowtide::postgres

@@ -40,8 +40,8 @@ std::string narrowing_join(const std::string& publication) {
       quote_literal(publication));
 }
 
-std::string table_sql(std::uint32_t relation_id, const std::string& publication,
-                      int server_version) {
+// $1 is the relation's id, here and below.
+std::string table_sql(const std::string& publication, int server_version) {
   const bool narrowed = server_version >= kWithColumnLists;
   return fmt::format(
       "SELECT n.nspname, c.relname, c.relkind, c.relreplident,"
@@ -49,15 +49,14 @@ std::string table_sql(std::uint32_t relation_id, const std::string& publication,
       " CASE c.relkind WHEN 'r' THEN pg_catalog.pg_relation_size(c.oid) /"
       " pg_catalog.current_setting('block_size')::int8 ELSE 0 END, {}"
       " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace{}"
-      " WHERE c.oid = {}",
+      " WHERE c.oid = $1::pg_catalog.oid",
       narrowed ? "pg_catalog.pg_get_expr(r.prqual, r.prrelid)" : "NULL",
-      narrowed ? narrowing_join(publication) : "", relation_id);
+      narrowed ? narrowing_join(publication) : "");
 }
 
 // Published columns in the order of the table, with their place in the index that the replica
 // identity names.
-std::string columns_sql(std::uint32_t relation_id, const std::string& publication,
-                        int server_version) {
+std::string columns_sql(const std::string& publication, int server_version) {
   std::string published = "a.attgenerated = ''";
   if (server_version >= kWithGeneratedColumns) {
     published = "(a.attgenerated = '' OR (a.attgenerated = 's' AND p.pubgencols = 's'))";
@@ -79,15 +78,14 @@ std::string columns_sql(std::uint32_t relation_id, const std::string& publicatio
       " JOIN pg_catalog.pg_class t ON t.oid = i.indrelid"
       " CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[])"
       " WITH ORDINALITY AS u(attnum, place)"
-      " WHERE i.indrelid = {} AND i.indisvalid AND u.place <= i.indnkeyatts AND"
+      " WHERE i.indrelid = $1::pg_catalog.oid AND i.indisvalid AND u.place <= i.indnkeyatts AND"
       " CASE t.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate"
       " WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)"
       " AS k ON k.attnum = a.attnum"
       " LEFT JOIN pg_catalog.pg_collation co ON co.oid = k.collation"
       " LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace"
-      " WHERE c.oid = {} AND {} ORDER BY a.attnum",
-      server_version >= kWithColumnLists ? narrowing_join(publication) : "", relation_id,
-      relation_id, published);
+      " WHERE c.oid = $1::pg_catalog.oid AND {} ORDER BY a.attnum",
+      server_version >= kWithColumnLists ? narrowing_join(publication) : "", published);
 }
 
 Error gone(std::string_view table) {
@@ -290,18 +288,31 @@ Result<std::vector<CapturedTable>> load_captured(PGconn* connection,
   return chosen;
 }
 
+constexpr const char* kTableStatement = "rowtide_table";
+constexpr const char* kColumnsStatement = "rowtide_columns";
+
 }  // namespace
 
-Result<ScanRelation> load_scan_relation(PGconn* connection, std::uint32_t relation_id,
-                                        const std::string& publication, TypeCatalog& types) {
+Result<void> RelationQueries::plan(PGconn* connection) {
+  if (planned_) {
+    return {};
+  }
   const int version = PQserverVersion(connection);
-  ROWTIDE_TRY_ASSIGN(const auto table,
-                     query(connection, table_sql(relation_id, publication, version)));
+  ROWTIDE_TRY(prepare(connection, kTableStatement, table_sql(publication_, version)));
+  ROWTIDE_TRY(prepare(connection, kColumnsStatement, columns_sql(publication_, version)));
+  planned_ = true;
+  return {};
+}
+
+Result<ScanRelation> RelationQueries::load(PGconn* connection, std::uint32_t relation_id,
+                                           TypeCatalog& types) {
+  ROWTIDE_TRY(plan(connection));
+  const std::optional<std::string> id(std::to_string(relation_id));
+  ROWTIDE_TRY_ASSIGN(const auto table, run_prepared(connection, kTableStatement, {&id, 1}));
   if (table.rows() == 0) {
     return fail(gone(fmt::format("with id {}", relation_id)));
   }
-  ROWTIDE_TRY_ASSIGN(const auto columns,
-                     query(connection, columns_sql(relation_id, publication, version)));
+  ROWTIDE_TRY_ASSIGN(const auto columns, run_prepared(connection, kColumnsStatement, {&id, 1}));
   ScanRelation relation;
   relation.relation_id = relation_id;
   relation.schema = table.text(0, 0);
@@ -321,13 +332,13 @@ Result<ScanRelation> load_scan_relation(PGconn* connection, std::uint32_t relati
 
 Result<std::vector<ScanTable>> load_scan_tables(PGconn* connection,
                                                 const PostgresSourceConfig& config,
-                                                const std::string& publication,
                                                 std::span<const std::string> patterns,
-                                                TypeCatalog& types) {
-  ROWTIDE_TRY_ASSIGN(const auto captured, load_captured(connection, config, publication, patterns));
+                                                RelationQueries& relations, TypeCatalog& types) {
+  ROWTIDE_TRY_ASSIGN(const auto captured,
+                     load_captured(connection, config, relations.publication(), patterns));
   std::vector<ScanTable> tables;
   for (const auto& [info, above] : captured) {
-    auto relation = load_scan_relation(connection, info.relation_id, publication, types);
+    auto relation = relations.load(connection, info.relation_id, types);
     if (!relation && relation.error().code == Code::kNotFound) {
       continue;  // dropped since the list was read
     }

@@ -43,17 +43,31 @@ struct ScanRelation {
   std::string display_name() const { return schema + "." + table; }
 };
 
-// Code::kNotFound when the table is gone. `types` outlives the relation.
-Result<ScanRelation> load_scan_relation(PGconn* connection, std::uint32_t relation_id,
-                                        const std::string& publication, TypeCatalog& types);
+// What is asked of the catalog for each chunk, planned once on a connection: planning costs the
+// server several times what the answers do. One connection's, and its thread's.
+class RelationQueries {
+ public:
+  explicit RelationQueries(std::string publication) : publication_(std::move(publication)) {}
+
+  // Code::kNotFound when the table is gone. `types` outlives the relation.
+  Result<ScanRelation> load(PGconn* connection, std::uint32_t relation_id, TypeCatalog& types);
+  // The next call brings another connection.
+  void connection_changed() noexcept { planned_ = false; }
+  const std::string& publication() const noexcept { return publication_; }
+
+ private:
+  Result<void> plan(PGconn* connection);
+
+  const std::string publication_;
+  bool planned_ = false;
+};
 
 // The tables that the stream delivers: published, and wanted by the configuration. Ordered by name.
 // `patterns` narrow them; one that names none of them is Code::kNotFound.
 Result<std::vector<ScanTable>> load_scan_tables(PGconn* connection,
                                                 const PostgresSourceConfig& config,
-                                                const std::string& publication,
                                                 std::span<const std::string> patterns,
-                                                TypeCatalog& types);
+                                                RelationQueries& relations, TypeCatalog& types);
 
 // Places in the order of the key's first column that part the table evenly, in ascending order, as
 // the statistics know them; none for a small table.

@@ -137,7 +137,7 @@ class Run:
         return True
 
     def kill_at(self, name, count):
-        self.daemon.start(failpoint=f"{name}:{count}")
+        self.daemon.launch(failpoint=f"{name}:{count}")
 
         def dead_or_idle():
             if self.died():

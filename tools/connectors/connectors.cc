@@ -126,9 +126,10 @@ SourceCheck check_postgres(const config::ConnectorConfig& config, const std::str
   }
   const auto names = postgres::effective_names(source, pipeline);
   postgres::TypeCatalog types;
+  postgres::RelationQueries relations(names.publication);
   // Empty before the publication was made, as it is before the first start.
   if (auto scans =
-          postgres::load_scan_tables(connection->get(), source, names.publication, {}, types)) {
+          postgres::load_scan_tables(connection->get(), source, {}, relations, types)) {
     for (const ScanTable& table : *scans) {
       check.findings.push_back(
           scan_finding(table,
