@@ -212,7 +212,12 @@ class BatchBuilder {
   std::uint64_t rows_in_transaction() const noexcept { return rows_in_transaction_; }
   bool empty() const noexcept;
   // A limit was reached and can_cut(); what cannot be cut yet may go over the limits.
-  bool full() const noexcept;
+  bool full() const noexcept {
+    return (building_->events_.size() >= limits_.batch_events ||
+            building_->transactions_.size() >= limits_.batch_events ||
+            building_->arena_.used_bytes() >= limits_.batch_bytes) &&
+           can_cut();
+  }
   bool can_cut() const noexcept { return !empty() && !attached_pending_; }
   // Precondition: can_cut().
   std::shared_ptr<const Batch> take();

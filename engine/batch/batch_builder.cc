@@ -178,12 +178,6 @@ bool BatchBuilder::empty() const noexcept {
          (building_->transactions_.empty() || !building_->transactions_.front().complete);
 }
 
-bool BatchBuilder::full() const noexcept {
-  return can_cut() && (building_->events_.size() >= limits_.batch_events ||
-                       building_->transactions_.size() >= limits_.batch_events ||
-                       building_->arena_.used_bytes() >= limits_.batch_bytes);
-}
-
 std::shared_ptr<const Batch> BatchBuilder::take() {
   ROWTIDE_ASSERT(can_cut());
   auto done = std::move(building_);

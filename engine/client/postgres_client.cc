@@ -206,6 +206,11 @@ Result<QueryResult> run_prepared(PGconn* connection, const std::string& name,
                                 values.data(), nullptr, nullptr, 0));
 }
 
+Result<void> grow_read_buffer(PGconn* connection) {
+  const auto row = query(connection, "SELECT pg_catalog.repeat(' ', 131072)");
+  return row ? Result<void>() : fail(row.error());
+}
+
 std::string quote_identifier(std::string_view name) {
   std::string out = "\"";
   for (const char c : name) {

@@ -78,6 +78,11 @@ Result<void> prepare(PGconn* connection, const std::string& name, const std::str
 Result<QueryResult> run_prepared(PGconn* connection, const std::string& name,
                                  std::span<const std::optional<std::string>> parameters);
 
+// libpq reads as much as its buffer has room for, begins with 16 KiB, and keeps what one long
+// message made of it. A stream of short messages would be read in small pieces for ever, each with
+// a system call and a window update of its own; so this brings one long message.
+Result<void> grow_read_buffer(PGconn* connection);
+
 // Maps the failure of a result, or of the connection when `result` is null.
 Error to_error(PGconn* connection, const PGresult* result);
 // SQLSTATE of a failed result, empty where there is none.

@@ -1,32 +1,11 @@
 #include "engine/model/position.h"
 
-#include <array>
 #include <charconv>
-#include <cstring>
+
+#include "engine/model/digits.h"
 
 namespace rowtide {
 namespace {
-
-// Each byte's two digits.
-constexpr std::array<char, 512> make_hex_pairs() {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::array<char, 512> pairs{};
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    pairs[2 * byte] = kDigits[byte >> 4U];
-    pairs[2 * byte + 1] = kDigits[byte & 15U];
-  }
-  return pairs;
-}
-
-// `digits` is even.
-char* put_hex(char* to, std::uint64_t value, std::size_t digits) {
-  static constexpr auto kPairs = make_hex_pairs();
-  for (std::size_t i = digits; i > 0; value >>= 8U) {
-    i -= 2;
-    std::memcpy(to + i, &kPairs[2 * (value & 255U)], 2);
-  }
-  return to + digits;
-}
 
 bool read_hex(std::string_view text, std::uint64_t& value) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, 16);
@@ -37,11 +16,11 @@ bool read_hex(std::string_view text, std::uint64_t& value) {
 
 void append_position(std::string& out, const Position& position) {
   char text[kPositionTextBytes];
-  char* to = put_hex(text, position.timeline, 8);
+  char* to = put_hex_digits(text, position.timeline, 8);
   *to++ = '-';
-  to = put_hex(to, position.commit, 16);
+  to = put_hex_digits(to, position.commit, 16);
   *to++ = '-';
-  put_hex(to, position.row, 10);
+  put_hex_digits(to, position.row, 10);
   out.append(text, sizeof(text));
 }
 

@@ -1,8 +1,6 @@
 #include "sinks/format/civil_text.h"
 
-#include <array>
-#include <cstring>
-
+#include "engine/model/digits.h"
 #include "engine/model/text_forms.h"
 #include "sinks/format/civil.h"
 
@@ -12,52 +10,36 @@ namespace {
 // A date, a time and a zone are at most this long.
 constexpr std::size_t kRoomBytes = 64;
 
-constexpr std::array<char, 200> make_digit_pairs() {
-  std::array<char, 200> pairs{};
-  for (std::size_t value = 0; value < 100; ++value) {
-    pairs[2 * value] = static_cast<char>('0' + value / 10);
-    pairs[2 * value + 1] = static_cast<char>('0' + value % 10);
-  }
-  return pairs;
-}
-
-// `value` is below 100.
-char* two_digits(char* to, std::uint32_t value) noexcept {
-  static constexpr auto kPairs = make_digit_pairs();
-  std::memcpy(to, &kPairs[std::size_t{2} * value], 2);
-  return to + 2;
-}
-
 // Writes the date without its era and says whether that is BC.
 char* date_digits(char* to, std::int64_t days, bool& before_christ) noexcept {
   const CivilDate date = civil_from_days(days);
   before_christ = date.year <= 0;
   const std::int64_t year = before_christ ? 1 - date.year : date.year;
   if (year < 10'000) [[likely]] {
-    to = two_digits(to, static_cast<std::uint32_t>(year / 100));
-    to = two_digits(to, static_cast<std::uint32_t>(year % 100));
+    to = put_two_digits(to, static_cast<std::uint32_t>(year / 100));
+    to = put_two_digits(to, static_cast<std::uint32_t>(year % 100));
   } else {
     to = std::to_chars(to, to + 20, year).ptr;
   }
   *to++ = '-';
-  to = two_digits(to, date.month);
+  to = put_two_digits(to, date.month);
   *to++ = '-';
-  return two_digits(to, date.day);
+  return put_two_digits(to, date.day);
 }
 
 char* time_digits(char* to, std::int64_t time_us) noexcept {
   const auto seconds = static_cast<std::uint32_t>(time_us / 1'000'000);
   const auto fraction = static_cast<std::uint32_t>(time_us % 1'000'000);
-  to = two_digits(to, seconds / 3600);
+  to = put_two_digits(to, seconds / 3600);
   *to++ = ':';
-  to = two_digits(to, seconds / 60 % 60);
+  to = put_two_digits(to, seconds / 60 % 60);
   *to++ = ':';
-  to = two_digits(to, seconds % 60);
+  to = put_two_digits(to, seconds % 60);
   if (fraction != 0) {
     *to++ = '.';
-    to = two_digits(to, fraction / 10'000);
-    to = two_digits(to, fraction / 100 % 100);
-    to = two_digits(to, fraction % 100);
+    to = put_two_digits(to, fraction / 10'000);
+    to = put_two_digits(to, fraction / 100 % 100);
+    to = put_two_digits(to, fraction % 100);
     while (to[-1] == '0') {
       --to;
     }

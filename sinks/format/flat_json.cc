@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/assert.h"
+#include "engine/model/digits.h"
 #include "sinks/format/civil_text.h"
 #include "sinks/format/json_writer.h"
 #include "sinks/format/utf8.h"
@@ -219,13 +220,8 @@ class FlatJsonEncoder final : public Encoder {
   // The last ten digits of a position's text.
   static void put_row_hex(TextWriter& out, std::uint64_t row) {
     constexpr std::size_t kDigits = 10;
-    static constexpr char kHexDigits[] = "0123456789ABCDEF";
     out.reserve(kDigits);
-    char* to = out.cursor();
-    for (std::size_t i = kDigits; i-- > 0; row >>= 4U) {
-      to[i] = kHexDigits[row & 0xFU];
-    }
-    out.advance_to(to + kDigits);
+    out.advance_to(put_hex_digits(out.cursor(), row, kDigits));
   }
 
   bool same_transaction(const Transaction& transaction) const {

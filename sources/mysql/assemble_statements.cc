@@ -198,7 +198,7 @@ Result<void> StreamAssembler::apply_xa_prepare(const BinlogEvent& event, BatchBu
   SpilledEvents rows = *std::move(open_->xa_rows);
   open_->xa_rows.reset();
   if (!prepare.one_phase) {
-    std::string token_before(token());
+    std::string token_before(base_token());
     prepared_.insert_or_assign(std::move(prepare.id),
                                Prepared{std::move(rows), open_->commit, std::move(token_before)});
     end(out);

@@ -19,6 +19,12 @@ constexpr auto kAheadGrace = std::chrono::seconds(5);
 // How many events pass between two looks at the clock.
 constexpr int kEventsPerLook = 256;
 
+// Tokens of former builds do not say what was delivered behind them while they were held back.
+bool tells_history(const StreamPosition& stored, const Position& delivered) {
+  const auto commit = stored.delivered().commit();
+  return commit == delivered.commit || (delivered.is_backfill() && commit + 1 == delivered.commit);
+}
+
 }  // namespace
 
 Result<SqlSession*> MysqlSource::Catalog::session() {
@@ -97,9 +103,15 @@ Result<void> MysqlSource::open(const StreamStart& start) {
   ROWTIDE_TRY_ASSIGN(const ServerHistory history, load_server_history(*session));
   ROWTIDE_TRY_ASSIGN(StreamPosition position, start_position(*session, history, config_, start));
   ROWTIDE_TRY(check_stored(history, position));
-  if (start.highest) {
-    ROWTIDE_TRY_ASSIGN(const auto highest, StreamPosition::parse(start.highest->token));
-    ROWTIDE_TRY(check_stored(history, highest));
+  std::vector<StreamPosition> histories;
+  for (const auto& point : {start.from, start.highest}) {
+    if (point) {
+      ROWTIDE_TRY_ASSIGN(auto stored, StreamPosition::parse(point->token));
+      ROWTIDE_TRY(check_stored(history, stored));
+      if (tells_history(stored, point->position)) {
+        histories.push_back(std::move(stored));
+      }
+    }
   }
   ahead_since_.reset();
 
@@ -112,6 +124,7 @@ Result<void> MysqlSource::open(const StreamStart& start) {
 
   StreamAssembler::Start assembly{.position = std::move(position),
                                   .delivered = std::nullopt,
+                                  .histories = std::move(histories),
                                   .server_uuid = history.server_uuid,
                                   .lower_case_names = history.lower_case_names,
                                   .shapes = &shapes_of(session->server())};
@@ -140,7 +153,7 @@ Result<void> MysqlSource::note_opened(const StreamStart& start, Flavour flavour)
   std::string highest;
   if (start.highest) {
     ROWTIDE_TRY_ASSIGN(const auto position, StreamPosition::parse(start.highest->token));
-    highest = position.has_gtids() ? position.text() : std::string();
+    highest = position.has_gtids() ? position.delivered().text() : std::string();
   }
   delivered_->stream_opened(
       StreamServer{flavour, connection_.server_id(), connection_.server_uuid()},

@@ -120,6 +120,11 @@ constexpr std::array kByDumpText = std::to_array<TextRule>({
      {Code::kPositionLost, kOperator,
       "The server has another history: connect to the server that has these transactions, or begin "
       "anew with a snapshot"}},
+    // MariaDB with gtid_strict_mode, of a hole in its own history.
+    {"is missing the GTID",
+     {Code::kPositionLost, kOperator,
+      "The server has another history: connect to the server that has these transactions, or begin "
+      "anew with a snapshot"}},
     {"purged", {Code::kPositionLost, kOperator, kBackfillAgain}},
     {"Could not find first log file name", {Code::kPositionLost, kOperator, kBackfillAgain}},
     {"Could not find GTID state", {Code::kPositionLost, kOperator, kBackfillAgain}},

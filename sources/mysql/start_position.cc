@@ -131,12 +131,6 @@ Result<StreamPosition> beginning(SqlSession& session, const ServerHistory& histo
   return stored.commit() < position.commit() ? std::move(stored) : std::move(position);
 }
 
-// GTIDs for messages: sets can be long.
-std::string shortened(std::string_view text) {
-  constexpr std::size_t kMost = 200;
-  return text.size() <= kMost ? std::string(text) : std::string(text.substr(0, kMost)) + "..";
-}
-
 }  // namespace
 
 Result<ServerHistory> load_server_history(SqlSession& session) {
@@ -185,7 +179,8 @@ Result<StreamPosition> start_position(SqlSession& session, const ServerHistory& 
                     : beginning(session, history, config, start);
 }
 
-bool is_ahead(const ServerHistory& history, const StreamPosition& position) {
+bool is_ahead(const ServerHistory& history, const StreamPosition& stored) {
+  const StreamPosition position = stored.delivered();
   if (const auto* set = position.gtid_set()) {
     return !set->is_subset_of(history.executed);
   }
@@ -210,7 +205,7 @@ Result<void> check_history(const ServerHistory& history, const StreamPosition& p
         history.flavour == Flavour::kMariaDb ? history.binlog_pos.text() : history.executed.text();
     return lost(fmt::format("transactions that were delivered are not on this server: delivered "
                             "{}, there are {}",
-                            shortened(position.text()), shortened(there)),
+                            shortened(position.delivered().text()), shortened(there)),
                 "It is another server, it lost transactions in a failover, or it is a replica that "
                 "is behind: connect to one with the full history (or wait for it and restart the "
                 "pipeline), or begin anew with a snapshot");

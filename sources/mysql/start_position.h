@@ -34,9 +34,9 @@ Result<StreamPosition> start_position(SqlSession& session, const ServerHistory& 
 // Code::kPositionLost when the server's history is not the one that `position` is of, or has lost
 // what lies behind it. The server itself looks at transactions of its own only.
 Result<void> check_history(const ServerHistory& history, const StreamPosition& position);
-// True when transactions at or below `position` are missing: in another history for good, on this
-// server for as long as their commit is under way, since a dump sends them before.
-bool is_ahead(const ServerHistory& history, const StreamPosition& position);
+// True when transactions of which rows were delivered by then are missing: in another history for
+// good, on this server for as long as their commit is under way, since a dump sends them before.
+bool is_ahead(const ServerHistory& history, const StreamPosition& stored);
 
 DumpStart dump_start(const ServerHistory& history, const StreamPosition& position);
 

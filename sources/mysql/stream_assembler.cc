@@ -37,6 +37,14 @@ Result<void> StreamAssembler::reset(Start start) {
   shared_ = start.shared;
   delivered_end_ = {.file = {}, .offset = 0};
   position_ = std::move(start.position);
+  histories_.clear();
+  for (const StreamPosition& stored : start.histories) {
+    if (stored.has_gtids()) {
+      StreamPosition delivered = stored.delivered();
+      const auto commit = delivered.commit();
+      histories_.push_back({std::move(delivered), stored.inside(), commit});
+    }
+  }
   delivered_ = start.delivered;
   server_uuid_ = std::move(start.server_uuid);
   lower_case_names_ = start.lower_case_names;
@@ -202,9 +210,35 @@ Result<void> StreamAssembler::open(Open transaction, BatchBuilder& out) {
     return fail(retry_error(Code::kProtocol, "the binary log goes back"));
   }
   open_ = std::move(transaction);
+  ROWTIDE_TRY(check_history());
   if (partly && !open_->skipped && !open_->xa_rows) {
     begin(out);
   }
+  return {};
+}
+
+Result<void> StreamAssembler::check_history() {
+  if (histories_.empty() || open_->commit == 0) {
+    return {};
+  }
+  const auto differs = [&](const History& history) {
+    return open_->commit > history.commit
+               ? !position_.same_history(history.delivered)
+               : open_->commit == history.commit && !history.inside.empty() &&
+                     transaction_id() != history.inside;
+  };
+  if (const auto other = std::ranges::find_if(histories_, differs); other != histories_.end()) {
+    return fail(operator_error(
+        Code::kPositionLost,
+        fmt::format("the server has other transactions than those that were delivered: {} comes "
+                    "behind {} where {} was delivered",
+                    transaction_id(), shortened(position_.text()),
+                    shortened(other->delivered.text())),
+        "In a failover transactions were lost or changed their order, or the server has some of "
+        "its own: connect to one with the history that was read before, or begin anew with a "
+        "snapshot"));
+  }
+  std::erase_if(histories_, [&](const History& history) { return open_->commit > history.commit; });
   return {};
 }
 
@@ -240,7 +274,7 @@ void StreamAssembler::begin(BatchBuilder& out) {
   info.id = transaction_id();
   info.commit = open_->commit;
   info.committed_at_us = open_->committed_at_us;
-  info.start_token = token();
+  info.start_token = token(info.id);
   out.begin_transaction(info);
   if (delivered_ && open_->commit == delivered_->commit && delivered_->row > 0) {
     out.mark_continued();
@@ -286,7 +320,24 @@ void StreamAssembler::advance(BatchBuilder& out) {
   }
 }
 
-std::string_view StreamAssembler::token() const {
+std::string_view StreamAssembler::token(std::string_view inside) {
+  const std::string_view base = base_token();
+  if (!position_.has_gtids() || (prepared_.empty() && inside.empty())) {
+    return base;
+  }
+  token_ = base;
+  if (!prepared_.empty()) {
+    token_ += '|';
+    token_ += position_.text();
+  }
+  if (!inside.empty()) {
+    token_ += '@';
+    token_ += inside;
+  }
+  return token_;
+}
+
+std::string_view StreamAssembler::base_token() const {
   const Prepared* oldest = nullptr;
   for (const auto& [id, prepared] : prepared_) {
     if (oldest == nullptr || prepared.commit < oldest->commit) {

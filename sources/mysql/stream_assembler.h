@@ -32,7 +32,8 @@ namespace rowtide::mysql {
 //
 // While a prepared transaction waits for its end, tokens stay before its XA PREPARE, so that the
 // server sends it again after a restart; what was delivered behind it is recognised by its
-// position.
+// position. Positions are numbers of transactions, so that those which were delivered come again,
+// and no others, is checked on the way.
 class StreamAssembler {
  public:
   // Which tables are captured.
@@ -46,6 +47,9 @@ class StreamAssembler {
     StreamPosition position;
     // What was delivered to the lane that is furthest behind.
     std::optional<Position> delivered;
+    // What lanes were delivered, by the GTIDs themselves: the server must send just these before
+    // anything beyond. In any order; those without GTIDs are not looked at.
+    std::vector<StreamPosition> histories;
     // SERVER_UUID of the server; empty on MariaDB.
     std::string server_uuid;
     // The server writes the names of tables in lower case, whatever a statement says.
@@ -101,6 +105,12 @@ class StreamAssembler {
     XaId xa_id;
     std::optional<SpilledEvents> xa_rows;
   };
+  // What a lane was delivered: whole transactions, and the one that it is inside of.
+  struct History {
+    StreamPosition delivered;
+    std::string inside;
+    std::uint64_t commit = 0;
+  };
   struct Prepared {
     SpilledEvents rows;
     std::uint64_t commit = 0;
@@ -141,12 +151,19 @@ class StreamAssembler {
   bool row_was_delivered(const BatchBuilder& out) const;
 
   Result<void> open(Open transaction, BatchBuilder& out);
+  // Code::kPositionLost when the open transaction shows that the server's history is not the one
+  // that lanes were delivered.
+  Result<void> check_history();
   std::string_view transaction_id();
   // Puts the open transaction into the builder, unless it is there.
   void begin(BatchBuilder& out);
   void end(BatchBuilder& out);
   void note_file_position(std::uint32_t log_pos);
-  std::string_view token() const;
+  // Of the position, unless a prepared transaction holds it back.
+  std::string_view base_token() const;
+  // With what tells the transactions that were delivered behind it; `inside` is the open one's id,
+  // or empty. Valid until the next call.
+  std::string_view token(std::string_view inside = {});
   Error in_place(Error error) const;
 
   const std::string pipeline_;
@@ -157,6 +174,8 @@ class StreamAssembler {
 
   ShapeCache* shapes_ = nullptr;
   StreamPosition position_{GtidSet()};
+  // What is left to compare with.
+  std::vector<History> histories_;
   std::optional<Position> delivered_;
   std::string server_uuid_;
   bool lower_case_names_ = false;
@@ -190,6 +209,7 @@ class StreamAssembler {
   BatchBuilder counter_{{}, nullptr};
   std::string id_;
   Uuid id_uuid_{};
+  std::string token_;  // of a position that is held back, or that lies inside a transaction
 };
 
 }  // namespace rowtide::mysql

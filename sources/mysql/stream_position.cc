@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view kGtidPrefix = "gtid:";
 constexpr std::string_view kMariaDbPrefix = "mariadb:";
 constexpr std::string_view kFilePrefix = "file:";
+constexpr char kReached = '|';
+constexpr char kInside = '@';
 // Offsets in a file, above which its number stands.
 constexpr unsigned kOffsetBits = 40;
 
@@ -59,6 +61,11 @@ std::optional<std::uint64_t> binlog_file_number(std::string_view file) {
   return whole && number >> (63 - kOffsetBits) == 0 ? std::optional(number) : std::nullopt;
 }
 
+std::string shortened(std::string_view gtids) {
+  constexpr std::size_t kMost = 200;
+  return gtids.size() <= kMost ? std::string(gtids) : std::string(gtids.substr(0, kMost)) + "..";
+}
+
 StreamPosition StreamPosition::at_file(std::string server_uuid, BinlogPosition position) {
   StreamPosition made;
   made.server_uuid_ = std::move(server_uuid);
@@ -66,13 +73,40 @@ StreamPosition StreamPosition::at_file(std::string server_uuid, BinlogPosition p
   return made;
 }
 
+// `reached` and the transaction behind it, as one.
+template <class Gtids>
+Result<void> StreamPosition::parse_delivered(std::string_view reached) {
+  std::string text(reached);
+  if (!inside_.empty()) {
+    text += text.empty() ? "" : ",";
+    text += inside_;
+  }
+  ROWTIDE_TRY_ASSIGN(delivered_, Gtids::parse(text));
+  return {};
+}
+
 Result<StreamPosition> StreamPosition::parse(std::string_view token) {
+  StreamPosition position;
+  std::optional<std::string_view> reached;
+  if (!token.starts_with(kFilePrefix)) {
+    if (const auto at = token.rfind(kInside); at != std::string_view::npos) {
+      position.inside_ = token.substr(at + 1);
+      token = token.substr(0, at);
+    }
+    if (const auto bar = token.rfind(kReached); bar != std::string_view::npos) {
+      reached = token.substr(bar + 1);
+      token = token.substr(0, bar);
+    }
+  }
+  const bool further = reached || !position.inside_.empty();
   if (token.starts_with(kMariaDbPrefix)) {
     token.remove_prefix(kMariaDbPrefix.size());
-    ROWTIDE_TRY_ASSIGN(auto state, MariaDbGtidState::parse(token));
-    return StreamPosition(std::move(state));
+    ROWTIDE_TRY_ASSIGN(position.executed_, MariaDbGtidState::parse(token));
+    if (further) {
+      ROWTIDE_TRY(position.parse_delivered<MariaDbGtidState>(reached.value_or(token)));
+    }
+    return position;
   }
-  StreamPosition position;
   if (token.starts_with(kFilePrefix)) {
     token.remove_prefix(kFilePrefix.size());
     ROWTIDE_TRY(parse_file(token, position.server_uuid_, position.file_));
@@ -86,11 +120,33 @@ Result<StreamPosition> StreamPosition::parse(std::string_view token) {
   }
   token.remove_prefix(kGtidPrefix.size());
   const auto semicolon = token.find(';');
-  ROWTIDE_TRY_ASSIGN(position.executed_, GtidSet::parse(token.substr(0, semicolon)));
+  const auto set = token.substr(0, semicolon);
+  ROWTIDE_TRY_ASSIGN(position.executed_, GtidSet::parse(set));
+  if (further) {
+    ROWTIDE_TRY(position.parse_delivered<GtidSet>(reached.value_or(set)));
+  }
   if (semicolon != std::string_view::npos) {
     ROWTIDE_TRY(parse_file(token.substr(semicolon + 1), position.server_uuid_, position.file_));
   }
   return position;
+}
+
+StreamPosition StreamPosition::delivered() const {
+  StreamPosition position = *this;
+  position.token_fresh_ = false;
+  position.inside_.clear();
+  if (auto further = std::exchange(position.delivered_, std::nullopt)) {
+    position.executed_ = *std::move(further);
+  }
+  return position;
+}
+
+bool StreamPosition::same_history(const StreamPosition& other) const {
+  if (gtid_set() != nullptr && other.gtid_set() != nullptr) {
+    return *gtid_set() == *other.gtid_set();
+  }
+  return gtid_state() != nullptr && other.gtid_state() != nullptr &&
+         *gtid_state() == *other.gtid_state();
 }
 
 std::uint64_t StreamPosition::commit() const noexcept {
@@ -142,8 +198,8 @@ void StreamPosition::add(const MariaDbGtid& gtid) {
 }
 
 void StreamPosition::set_file(std::string_view server_uuid, const BinlogPosition& file) {
-  // What stands behind a token is set off by this character.
-  if (gtid_state() != nullptr || file.file.find('#') != std::string::npos) {
+  // What stands behind a token is set off by these characters.
+  if (gtid_state() != nullptr || file.file.find_first_of("#@|") != std::string::npos) {
     return;
   }
   token_fresh_ = false;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/model/digits.h"
 #include "sources/postgres/binary_forms.h"
 
 namespace rowtide::postgres {
@@ -24,11 +25,7 @@ std::uint16_t group_at(std::string_view groups, std::int64_t index) {
 }
 
 char* write_group(char* to, std::uint16_t group) {
-  to[0] = static_cast<char>('0' + group / 1000);
-  to[1] = static_cast<char>('0' + group / 100 % 10);
-  to[2] = static_cast<char>('0' + group / 10 % 10);
-  to[3] = static_cast<char>('0' + group % 10);
-  return to + 4;
+  return put_two_digits(put_two_digits(to, group / 100U), group % 100U);
 }
 
 }  // namespace

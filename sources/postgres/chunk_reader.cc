@@ -45,8 +45,8 @@ Error rewritten(std::string_view table) {
 }
 
 Error renamed(const ScanTable& table) {
-  return retry_error(Code::kConflict,
-                     fmt::format("table {} was renamed or dropped just now", table.qualified_name()));
+  return retry_error(Code::kConflict, fmt::format("table {} was renamed or dropped just now",
+                                                  table.qualified_name()));
 }
 
 bool is_key(const ScanRelation& relation, std::uint32_t column) {
@@ -123,8 +123,8 @@ Result<std::vector<ScanTable>> PostgresChunkReader::tables(std::span<const std::
 Result<std::vector<ScanTable>> PostgresChunkReader::load_tables(
     std::span<const std::string> patterns) {
   ROWTIDE_TRY(server_.connect());
-  auto tables = load_scan_tables(server_.catalog(), config_, patterns, server_.catalog_relations(),
-                                 types_);
+  auto tables =
+      load_scan_tables(server_.catalog(), config_, patterns, server_.catalog_relations(), types_);
   if (tables) {
     ROWTIDE_TRY(server_.catalog_was_read());
   }
@@ -293,11 +293,10 @@ Result<void> PostgresChunkReader::start_chunk(const ChunkRequest& request, Deadl
       scan.outputs.push_back(binary ? name : text_of(name));
     }
   }
-  chunk_->whole_binary = request.table.method != ScanMethod::kLocation &&
-                         chunk_->outputs.size() == columns.size() &&
-                         std::ranges::all_of(chunk_->outputs, [](const Output& output) {
-                           return output.format == 'b';
-                         });
+  chunk_->whole_binary =
+      request.table.method != ScanMethod::kLocation && chunk_->outputs.size() == columns.size() &&
+      std::ranges::all_of(chunk_->outputs,
+                          [](const Output& output) { return output.format == 'b'; });
   if (request.table.method == ScanMethod::kKeyRange) {
     ROWTIDE_TRY(limit_by_key(request, scan));
   } else if (request.table.method == ScanMethod::kLocation) {
@@ -325,11 +324,11 @@ Result<ScanRelation> PostgresChunkReader::begin_snapshot(const ScanTable& table,
   // right, so that a name that is not the table's any more is looked up at the next attempt.
   LockName locked = *std::exchange(locked_, std::nullopt);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - runtime_.clock.now());
-  auto begun = query(
-      server_.reads(),
-      fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                  " SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE",
-                  std::clamp<std::int64_t>(left.count(), 100, 600'000), locked.quoted));
+  auto begun =
+      query(server_.reads(),
+            fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                        " SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE",
+                        std::clamp<std::int64_t>(left.count(), 100, 600'000), locked.quoted));
   if (!begun && begun.error().code == Code::kNotFound) {
     return fail(renamed(table));
   }

@@ -1,6 +1,12 @@
 #include "sources/postgres/copy_rows.h"
 
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
 
 #include "engine/base/cursor.h"
 #include "engine/client/postgres_client.h"
@@ -10,6 +16,8 @@ namespace {
 
 constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
 constexpr std::int16_t kTrailer = -1;
+constexpr std::size_t kBusyBytes = 4096;
+constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 200'000};
 
 Error malformed() {
   return retry_error(Code::kProtocol, "the server's COPY is not in its binary format",
@@ -22,7 +30,13 @@ Error malformed() {
 Result<bool> CopyRows::next_message() {
   PQfreemem(message_);
   message_ = nullptr;
-  const int size = PQgetCopyData(connection_, &message_, 0);
+  // TLS may hold back bytes that poll() does not see: there libpq waits by itself.
+  const int without_waiting = PQsslInUse(connection_) != 0 ? 0 : 1;
+  int size = PQgetCopyData(connection_, &message_, without_waiting);
+  while (size == 0) {
+    ROWTIDE_TRY(wait());
+    size = PQgetCopyData(connection_, &message_, without_waiting);
+  }
   if (size == -2) {
     return fail(to_error(connection_, nullptr));
   }
@@ -31,7 +45,28 @@ Result<bool> CopyRows::next_message() {
     return false;
   }
   rest_ = std::string_view(message_, static_cast<std::size_t>(size));
+  bytes_since_wait_ += rest_.size();
   return true;
+}
+
+// The server sends eight KiB at a time, and to wake a reader for each costs both sides more than
+// the rows do. So while it sends at speed it is left alone for a moment, in which it fills the
+// socket; not so long that it has to wait for us.
+Result<void> CopyRows::wait() {
+  if (std::exchange(bytes_since_wait_, 0) >= kBusyBytes) {
+    ::nanosleep(&kPause, nullptr);
+  }
+  pollfd readable{PQsocket(connection_), POLLIN, 0};
+  while (::poll(&readable, 1, -1) < 0) {
+    if (errno != EINTR) {
+      return fail(retry_error(Code::kConnection, fmt::format("waiting for the server failed: {}",
+                                                             std::strerror(errno))));
+    }
+  }
+  if (PQconsumeInput(connection_) == 0) {
+    return fail(to_error(connection_, nullptr));
+  }
+  return {};
 }
 
 // The server tells of an error in the middle of the rows only here.

@@ -31,11 +31,14 @@ class CopyRows {
   Result<bool> find_row();
   // False at the end of the rows.
   Result<bool> next_message();
+  // Returns when the server has sent more.
+  Result<void> wait();
   Result<void> end_statement();
 
   PGconn* const connection_;
   std::vector<std::optional<std::string_view>> fields_;
   char* message_ = nullptr;
+  std::size_t bytes_since_wait_ = 0;
   std::string_view rest_;
   bool header_taken_ = false;
   bool ended_ = false;

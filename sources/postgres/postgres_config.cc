@@ -138,7 +138,7 @@ Result<std::uint64_t> parse_lsn(std::string_view text) {
   return (std::uint64_t{high} << 32) | low;
 }
 
-std::string lsn_text(std::uint64_t lsn) {
+void append_lsn(std::string& out, std::uint64_t lsn) {
   // Once per transaction on the row's road, so without a format string.
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
   char text[17];
@@ -152,7 +152,13 @@ std::string lsn_text(std::uint64_t lsn) {
   prepend_hex(static_cast<std::uint32_t>(lsn));
   *--start = '/';
   prepend_hex(static_cast<std::uint32_t>(lsn >> 32));
-  return {start, text + sizeof(text)};
+  out.append(start, text + sizeof(text));
+}
+
+std::string lsn_text(std::uint64_t lsn) {
+  std::string text;
+  append_lsn(text, lsn);
+  return text;
 }
 
 }  // namespace rowtide::postgres

@@ -65,5 +65,6 @@ Names effective_names(const PostgresSourceConfig& config, std::string_view pipel
 // "0/16B3748" -> 23803720; Code::kConfig otherwise.
 Result<std::uint64_t> parse_lsn(std::string_view text);
 std::string lsn_text(std::uint64_t lsn);
+void append_lsn(std::string& out, std::uint64_t lsn);
 
 }  // namespace rowtide::postgres

@@ -17,8 +17,6 @@ namespace rowtide::postgres {
 namespace {
 
 constexpr std::size_t kShortReadBytes = 8192;
-// What libpq's buffer has to hold at once, see grow_buffer().
-constexpr int kReadBytes = 128 * 1024;
 // Of the receive buffer; the kernel doubles it.
 constexpr int kLoopbackWindowBytes = 48 * 1024;
 
@@ -158,16 +156,8 @@ Result<StreamIdentity> ReplicationConnection::identify(
   return stored ? verify_timeline(connection_.get(), *stored) : identify_system(connection_.get());
 }
 
-// libpq reads as much as its buffer has room for, begins with 16 KiB, and keeps what one long
-// message made of it. A stream of short messages would be read in small pieces for ever, each with
-// a system call and a window update of its own.
-Result<void> ReplicationConnection::grow_buffer() {
-  auto row = query(connection_.get(), fmt::format("SELECT pg_catalog.repeat(' ', {})", kReadBytes));
-  return row ? Result<void>() : fail(std::move(row).error());
-}
-
 Result<void> ReplicationConnection::start(const StreamOptions& options) {
-  ROWTIDE_TRY(grow_buffer());
+  ROWTIDE_TRY(grow_read_buffer(connection_.get()));
   auto started = query(connection_.get(), start_replication_sql(options));
   if (!started) {
     return fail(std::move(started).error());

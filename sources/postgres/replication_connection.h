@@ -97,7 +97,6 @@ class ReplicationConnection {
     void operator()(char* buffer) const noexcept { PQfreemem(buffer); }
   };
 
-  Result<void> grow_buffer();
   Result<void> flush();
   Error copy_ended();
   void tune_socket() noexcept;

@@ -447,7 +447,7 @@ void StreamAssembler::set_token(std::uint64_t lsn) {
   }
   // Once per transaction, so the string keeps its memory.
   token_ = token_prefix_;
-  token_ += lsn_text(lsn);
+  append_lsn(token_, lsn);
 }
 
 SpilledTransaction StreamAssembler::new_spill() {

@@ -8,7 +8,8 @@ usage: stale_mysql.py [--flavour mariadb|mysql|mariadb-11.8|mysql-9.7] [--writer
   --chunks           ends after this many chunks; default 2000
   --seconds          or after this time; default no limit
   --stuck-replica    commits wait for a semi-synchronous replica that is not there, half of the time
-                     (MariaDB; on MySQL transactions are shown in another order than logged)
+                     (not on MySQL 8.0, which comes without the plugin); on MySQL transactions are
+                     shown in another order than logged, too
   --without-barrier  leaves out what keeps old rows away, and wants to see old rows
 
 The writers are procedures in the server, whose every update is a transaction of its own. Exit code
@@ -47,6 +48,10 @@ class StuckReplica(threading.Thread):
     def __init__(self, server):
         super().__init__(daemon=True)
         self.server, self.ended = server, threading.Event()
+        self.prefix = "rpl_semi_sync_master"
+        if not isinstance(server, MariaDb):
+            self.prefix = "rpl_semi_sync_source"
+            server.sql(f"INSTALL PLUGIN {self.prefix} SONAME 'semisync_source.so'")
 
     def run(self):
         while not self.ended.wait(0.3):
@@ -55,9 +60,9 @@ class StuckReplica(threading.Thread):
             self._set("OFF")
 
     def _set(self, value):
-        self.server.sql("SET GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC'")
-        self.server.sql("SET GLOBAL rpl_semi_sync_master_timeout = 200")
-        self.server.sql(f"SET GLOBAL rpl_semi_sync_master_enabled = {value}")
+        self.server.sql(f"SET GLOBAL {self.prefix}_wait_point = 'AFTER_SYNC'")
+        self.server.sql(f"SET GLOBAL {self.prefix}_timeout = 200")
+        self.server.sql(f"SET GLOBAL {self.prefix}_enabled = {value}")
 
     def stop(self):
         self.ended.set()
@@ -117,7 +122,7 @@ def run(options):
         daemon.wait_running()
         writers = Writers(server, options.writers)
         writers.start()
-        stuck = options.stuck_replica and mariadb and StuckReplica(server)
+        stuck = options.stuck_replica and options.flavour != "mysql" and StuckReplica(server)
         try:
             if stuck:
                 stuck.start()

@@ -63,6 +63,7 @@ class Stream {
       : shapes_({.decode = {}, .is_mariadb = token.starts_with("mariadb")}, nullptr, {}) {
     StreamAssembler::Start start{.position = *StreamPosition::parse(token),
                                  .delivered = std::nullopt,
+                                 .histories = {},
                                  .server_uuid = std::string(kServer),
                                  .lower_case_names = false,
                                  .shapes = &shapes_};

@@ -4,14 +4,15 @@
 # finished directory is left alone. Prints the exact version that it found.
 #
 # usage: fetch_debian_server.sh mysql 9.7 | mariadb 11.8
-#   mysql 9.7     Debian sid's mysql-server-core; sid moves on, and then there is no 9.7 any more
+#   mysql 9.7     Debian sid's mysql-server-core, with the plugins of semi-synchronous replication;
+#                 sid moves on, and then there is no 9.7 any more
 #   mariadb 11.8  Debian trixie's mariadb-server-core
 set -euo pipefail
 
 flavour="${1:-}" version="${2:-}"
 case "$flavour $version" in
-  "mysql 9.7") suite=sid program=mysqld share=mysql ;;
-  "mariadb 11.8") suite=trixie program=mariadbd share=mariadb ;;
+  "mysql 9.7") suite=sid program=mysqld share=mysql plugins=(semisync_source.so semisync_replica.so) ;;
+  "mariadb 11.8") suite=trixie program=mariadbd share=mariadb plugins=() ;;
   *) echo "usage: fetch_debian_server.sh mysql 9.7 | mariadb 11.8" >&2; exit 64 ;;
 esac
 package="$flavour-server-core"
@@ -20,7 +21,15 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 deps="${ROWTIDE_DEPS:-$root/build/deps}"
 target="$deps/$flavour-$version"
 say_found() { echo "$flavour $version is $package $(cat "$target/.version") of Debian $suite"; }
-if [[ -f "$target/.version" ]]; then
+# is_finished: false also for a directory from before a plugin was wanted.
+is_finished() {
+  local plugin
+  for plugin in "${plugins[@]}"; do
+    [[ -f "$target/lib/mysql/plugin/$plugin" ]] || return 1
+  done
+  [[ -f "$target/.version" ]]
+}
+if is_finished; then
   say_found
   exit 0
 fi
@@ -60,9 +69,22 @@ download() {
   private_apt --download-only install "$package" || die "apt cannot get $package of Debian $suite"
 }
 
-# assemble makes $work/server: the program behind a wrapper of its name, what it reads, its libraries.
+# libraries_of PROGRAM: the full paths of the libraries that it would load.
+libraries_of() {
+  local found
+  found="$("$loader" --library-path "$(dirname "$loader")" --list "$1" |
+    sed -n 's/.* => \(\S*\) .*/\1/p')"
+  # What comes from elsewhere is missing here.
+  if grep -qv "^$work/" <<<"$found"; then
+    die "libraries of ${1##*/} are missing: $(grep -v "^$work/" <<<"$found" | tr '\n' ' ')"
+  fi
+  echo "$found"
+}
+
+# assemble makes $work/server: the program behind a wrapper of its name, what it reads, its plugins,
+# the libraries of both.
 assemble() {
-  local archive
+  local archive plugin
   for archive in "$work"/apt/cache/archives/*.deb; do
     dpkg-deb -x "$archive" "$work/unpacked"
   done
@@ -70,16 +92,18 @@ assemble() {
   mkdir -p "$server/bin" "$server/lib" "$server/libexec" "$server/share"
   mv "$system/sbin/$program" "$server/libexec/"
   cp -a "$system/share/$share" "$server/share/"
-  # The loader lists with full paths what it would load; what comes from elsewhere is missing here.
+  for plugin in "${plugins[@]}"; do
+    mkdir -p "$server/lib/mysql/plugin"
+    mv "$system/lib/mysql/plugin/$plugin" "$server/lib/mysql/plugin/"
+  done
   local loader libraries
   loader="$(find "$work/unpacked" -name 'ld-linux-*.so.*' -type f | head -n 1)"
-  libraries="$("$loader" --library-path "$(dirname "$loader")" --list "$server/libexec/$program" |
-    sed -n 's/.* => \(\S*\) .*/\1/p')"
-  if grep -qv "^$work/" <<<"$libraries"; then
-    die "libraries of $program are missing: $(grep -v "^$work/" <<<"$libraries" | tr '\n' ' ')"
-  fi
+  libraries="$(libraries_of "$server/libexec/$program")"
+  for plugin in "${plugins[@]}"; do
+    libraries+=$'\n'"$(libraries_of "$server/lib/mysql/plugin/$plugin")"
+  done
   cp -L "$loader" "$server/lib/loader"
-  xargs -d '\n' cp -L -t "$server/lib" <<<"$libraries"
+  sort -u <<<"$libraries" | xargs -d '\n' cp -L -t "$server/lib"
   cat >"$server/bin/$program" <<'WRAPPER'
 #!/bin/sh
 here="$(dirname "$(dirname "$(readlink -f "$0")")")"

@@ -40,13 +40,18 @@ std::string write_rows(std::uint64_t table_id, std::initializer_list<std::uint32
 
 }  // namespace wire
 
-void MysqlStreamTest::restart(std::string_view token, std::optional<Position> delivered) {
+void MysqlStreamTest::restart(std::string_view token, std::optional<Position> delivered,
+                              const std::vector<std::string>& histories) {
   builder.reset();
   StreamAssembler::Start start{.position = *StreamPosition::parse(token),
                                .delivered = delivered,
+                               .histories = {},
                                .server_uuid = std::string(kServer),
                                .lower_case_names = lower_case_names,
                                .shapes = &shapes};
+  for (const std::string& stored : histories) {
+    start.histories.push_back(*StreamPosition::parse(stored));
+  }
   ASSERT_TRUE(assembler.reset(std::move(start)));
 }
 

@@ -39,8 +39,10 @@ class MysqlStreamTest : public testing::Test {
 
   MysqlStreamTest() { restart("gtid:"); }
 
-  // A new connection from the same source object, as after an error.
-  void restart(std::string_view token, std::optional<Position> delivered = std::nullopt);
+  // A new connection from the same source object, as after an error. `histories` are the tokens of
+  // what lanes were delivered.
+  void restart(std::string_view token, std::optional<Position> delivered = std::nullopt,
+               const std::vector<std::string>& histories = {});
   // Takes one event in, resuming and cutting as the source does.
   Result<void> send(EventType type, std::string_view body, std::uint16_t flags = 0);
   void must(EventType type, std::string_view body, std::uint16_t flags = 0);

@@ -23,10 +23,27 @@ TEST(StreamPosition, ReadsWhatItWrites) {
   }
 }
 
+TEST(StreamPosition, KnowsWhatWasDeliveredBehindAToken) {
+  const auto delivered = [](const std::string& token) {
+    return StreamPosition::parse(token)->delivered().text();
+  };
+  EXPECT_EQ(delivered("gtid:" + a("1-5")), a("1-5"));
+  EXPECT_EQ(delivered("gtid:" + a("1-5") + ";" + std::string(kA) + ":b.000007:99@" + a("6")),
+            a("1-6"));
+  EXPECT_EQ(delivered("gtid:@" + a("t:1")), a("t:1"));
+  EXPECT_EQ(delivered("gtid:|" + a("1-2")), a("1-2"));
+  EXPECT_EQ(delivered("mariadb:0-1-8|0-1-9,7-2-1@0-1-10"), "0-1-10,7-2-1");
+  const auto inside = *StreamPosition::parse("mariadb:0-1-8@0-1-9");
+  EXPECT_EQ(inside.inside(), "0-1-9");
+  EXPECT_EQ(inside.token(), "mariadb:0-1-8");
+  EXPECT_EQ(inside.commit(), 16U);
+  EXPECT_EQ(inside.delivered().commit(), 18U);
+}
+
 TEST(StreamPosition, RefusesWhatIsNoToken) {
   for (const std::string_view token :
        {"", "0/1A2B3C4", "gtid:x", "mariadb:x", "file:", "file:u:binlog.000003", "file:u:x:5",
-        "file:u:binlog.000003:x", "gtid:;u:f"}) {
+        "file:u:binlog.000003:x", "gtid:;u:f", "gtid:@x", "gtid:|x", "mariadb:0-1-8@0-1"}) {
     const auto position = StreamPosition::parse(token);
     ASSERT_FALSE(position) << token;
     EXPECT_FALSE(position.error().remedy.empty());
@@ -66,6 +83,10 @@ TEST(ServerHistory, IsTheSameWhenNothingThatWasDeliveredIsMissing) {
   EXPECT_EQ(code_of(history, "gtid:" + a("1-101")), Code::kPositionLost);
   EXPECT_EQ(code_of(history, "gtid:" + a("1-50") + "," + std::string(kB) + ":6"),
             Code::kPositionLost);
+  // Some of a transaction was delivered, which is not there.
+  EXPECT_EQ(code_of(history, "gtid:" + a("1-100") + "@" + a("101")), Code::kPositionLost);
+  EXPECT_EQ(code_of(history, "gtid:" + a("1-99") + "@" + a("100")), Code::kInternal);
+  EXPECT_EQ(code_of(history, "gtid:" + a("1-50") + "|" + a("1-101")), Code::kPositionLost);
   // Purged, and not delivered.
   EXPECT_EQ(code_of(history, "gtid:" + a("1-9")), Code::kPositionLost);
   EXPECT_EQ(code_of(history, "file:" + std::string(kA) + ":b.000001:4"), Code::kInternal);

@@ -44,6 +44,60 @@ TEST_F(MysqlStreamResume, EmptyTransactionsMoveThePosition) {
   EXPECT_EQ(taken(), (Lines{"advance 4 " + set("1-2")}));
 }
 
+TEST_F(MysqlStreamResume, ATokenInsideATransactionNamesIt) {
+  insert(1, {1});
+  taken();
+  gtid(2);
+  query("BEGIN");
+  rows("t", {2, 3});
+  const auto batch = builder.take();
+  EXPECT_EQ(batch->last_token(), set("1") + "@" + std::string(kServer) + ":2");
+  xid();
+  EXPECT_EQ(taken().back(), "commit " + set("1-2"));
+}
+
+TEST_F(MysqlStreamResume, TheRestOfATransactionIsTheSameTransactions) {
+  const auto stored = set("1") + "@" + std::string(kServer) + ":2";
+  restart(stored, Position{0, 4, 1}, {stored});
+  gtid(2);
+  query("BEGIN");
+  rows("t", {2, 3});
+  xid();
+  EXPECT_EQ(taken(), (Lines{"begin 4 " + std::string(kServer) + ":2 continued", "2 c 3",
+                            "commit " + set("1-2")}));
+  // Another one under its number, of which it would take the rows.
+  restart(stored, Position{0, 4, 1}, {stored});
+  const auto refused = send(EventType::kGtid, wire::gtid_body(*parse_uuid(kServer), 3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPositionLost);
+  EXPECT_FALSE(refused.error().remedy.empty());
+  EXPECT_TRUE(taken().empty());
+}
+
+TEST_F(MysqlStreamResume, OfALaneThatIsFurtherOnJustWhatItWasDeliveredComesFirst) {
+  restart(set("1"), whole(2), {set("1"), set("1-3")});
+  insert(3, {3});
+  insert(2, {2});
+  insert(4, {4});
+  EXPECT_EQ(taken().back(), "commit " + set("1-4"));
+  restart(set("1"), whole(2), {set("1"), set("1-3")});
+  insert(2, {2});
+  insert(7, {7});
+  taken();
+  const auto refused = send(EventType::kGtid, wire::gtid_body(*parse_uuid(kServer), 3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPositionLost);
+}
+
+TEST_F(MysqlStreamResume, ALaneThatIsFurtherOnInsideATransactionIsNotGivenAnothersRows) {
+  const auto further = set("1-2") + "@" + std::string(kServer) + ":3";
+  restart(set("1"), whole(2), {further});
+  insert(2, {2});
+  const auto refused = send(EventType::kGtid, wire::gtid_body(*parse_uuid(kServer), 4));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPositionLost);
+}
+
 TEST_F(MysqlStreamResume, NothingIsSaidInsideATransaction) {
   taken();
   gtid(1);

@@ -12,8 +12,8 @@ TEST_F(MysqlStreamXa, RowsComeAtTheCommitAndTokensWaitForIt) {
   gtid(3);
   query("XA COMMIT X'61',X'',1");
   const std::string id(kServer);
-  EXPECT_EQ(taken(), (Lines{"begin 4 " + id + ":2", "1 c 3", "commit gtid:", "begin 6 " + id + ":3",
-                            "1 c 1", "2 c 2", "commit " + set("1-3")}));
+  EXPECT_EQ(taken(), (Lines{"begin 4 " + id + ":2", "1 c 3", "commit gtid:|" + id + ":1-2",
+                            "begin 6 " + id + ":3", "1 c 1", "2 c 2", "commit " + set("1-3")}));
 }
 
 TEST_F(MysqlStreamXa, TheTransactionBeginsBeforeItsPrepareUntilItIsDelivered) {
@@ -23,18 +23,20 @@ TEST_F(MysqlStreamXa, TheTransactionBeginsBeforeItsPrepareUntilItIsDelivered) {
   prepare(2, "a", {1, 2, 3, 4});
   gtid(3);
   must(EventType::kQuery, wire::query_body("shop", "XA COMMIT 'a'"));
-  // All but the last part were cut; the part that is cut now still starts at the old token.
+  // All but the last part were cut; the part that is cut now still starts at the old token, and
+  // tells what it is a part of and what was executed before.
   ASSERT_TRUE(builder.can_cut());
   const auto batch = builder.take();
   ASSERT_FALSE(batch->transactions().empty());
-  EXPECT_EQ(batch->transactions().back().start_token, set("1"));
+  EXPECT_EQ(batch->transactions().back().start_token,
+            set("1") + "|" + std::string(kServer) + ":1-2@" + std::string(kServer) + ":3");
   EXPECT_EQ(batch->transactions().back().end_token, set("1-3"));
 }
 
 TEST_F(MysqlStreamXa, ARollbackDropsTheRows) {
   taken();
   prepare(1, "a", {1, 2});
-  EXPECT_EQ(taken(), (Lines{"advance 2 gtid:"}));
+  EXPECT_EQ(taken(), (Lines{"advance 2 gtid:|" + std::string(kServer) + ":1"}));
   gtid(2);
   query("XA ROLLBACK X'61',X'',1");
   EXPECT_EQ(taken(), (Lines{"advance 4 " + set("1-2")}));
@@ -46,10 +48,23 @@ TEST_F(MysqlStreamXa, TheOldestPreparedTransactionHoldsTheToken) {
   prepare(2, "a", {2});
   gtid(3);
   query("XA COMMIT 'a'");
-  EXPECT_EQ(taken().back(), "commit gtid:");
+  EXPECT_EQ(taken().back(), "commit gtid:|" + std::string(kServer) + ":1-3");
   gtid(4);
   query("XA COMMIT 'b'");
   EXPECT_EQ(taken().back(), "commit " + set("1-4"));
+}
+
+TEST_F(MysqlStreamXa, ATransactionThatIsNewBehindAHeldTokenIsTold) {
+  prepare(1, "a", {1, 2});
+  insert(2, {3});
+  const auto held = taken().back().substr(7);
+  EXPECT_EQ(held, "gtid:|" + std::string(kServer) + ":1-2");
+  restart(held, whole(4), {held});
+  prepare(1, "a", {1, 2});
+  insert(7, {8});  // under the number of 2
+  const auto refused = send(EventType::kGtid, wire::gtid_body(*parse_uuid(kServer), 2));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPositionLost);
 }
 
 TEST_F(MysqlStreamXa, AfterARestartThePrepareIsSentAgainAndOnlyTheRestDelivered) {
