@@ -230,9 +230,9 @@ CivilDate civil_from_days(std::int64_t days) noexcept {
   const std::int64_t era = floor_div(shifted, kEraDays);
   // Within an era 32 bits are enough, and divide at half the price.
   const auto day_of_era = static_cast<std::uint32_t>(shifted - era * kEraDays);
-  const std::uint32_t year_of_era =
-      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 -
-       day_of_era / static_cast<std::uint32_t>(kEraDays - 1)) / 365;
+  const std::uint32_t year_of_era = (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 -
+                                     day_of_era / static_cast<std::uint32_t>(kEraDays - 1)) /
+                                    365;
   const std::uint32_t day_of_year =
       day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;

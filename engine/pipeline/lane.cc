@@ -370,7 +370,11 @@ void Lane::adopt(const ResumePoint& durable, bool from_sink) {
         from_sink ? std::optional(durable) : (durable_ ? durable_->marker : std::nullopt);
     durable_ = std::move(state);
     owed_ = true;
-    status_.position = durable.position;
+    // Shown to people is what a kill cannot take back: what the sink keeps with its data, or else
+    // what is stored.
+    if (from_sink && status_.guarantee != Guarantee::kAtLeastOnce) {
+      status_.position = durable.position;
+    }
     oldest_pending_us_ = 0;
   }
   retry_.succeeded();
@@ -425,6 +429,14 @@ LaneStart Lane::needed_from() const {
     start.owed = owed_;
   }
   return start;
+}
+
+void Lane::stored(const Position& position) {
+  const std::scoped_lock lock(mutex_);
+  const bool shown = status_.position && *status_.position >= position;
+  if (!shown && durable_ && position <= durable_->durable.position) {
+    status_.position = position;
+  }
 }
 
 bool Lane::holds_source() const {

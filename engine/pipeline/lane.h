@@ -75,6 +75,8 @@ class Lane {
   // What is durable and may be stored: not a bare marker (LaneStart::owed), which the store would
   // vouch for from then on.
   std::optional<LaneState> durable_state() const;
+  // What durable_state() said up to `position` has been stored.
+  void stored(const Position& position);
   LaneStart needed_from() const;
   // True once the lane has found out where it stands, or has failed to at least once.
   bool settled() const noexcept { return settled_.load(); }

@@ -405,6 +405,11 @@ void Pipeline::committed(const Commit& commit) {
     refresh_acknowledgeable(*run);
     stored = stored_;
   }
+  for (const auto& lane : run->lanes) {
+    if (const auto state = commit.lanes.find(lane->name()); state != commit.lanes.end()) {
+      lane->stored(state->second.durable.position);
+    }
+  }
   run->backfills->stored(stored);
   if (settings_.ends_after_snapshot && run->backfills->finished()) {
     run->reader->end_stream();

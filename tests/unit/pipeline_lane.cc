@@ -39,6 +39,14 @@ TEST_F(LaneDelivery, AdvancesOverFilteredEventsWithoutItsSink) {
   EXPECT_EQ(destination.submissions(), 0U);
   // No data was given to the sink, so nothing is expected of its marker.
   EXPECT_FALSE(lane->durable_state()->marker);
+  // A kill would take it back, so it is shown only once it is stored.
+  EXPECT_FALSE(lane->status().position);
+  lane->stored(TestBatches::end_of(2));
+  EXPECT_EQ(lane->status().position, TestBatches::end_of(2));
+  lane->stored(TestBatches::end_of(1));
+  EXPECT_EQ(lane->status().position, TestBatches::end_of(2));
+  lane->stored(TestBatches::end_of(3));
+  EXPECT_EQ(lane->status().position, TestBatches::end_of(2));
 }
 
 TEST_F(LaneDelivery, AdvancesOverFilteredEventsOnlyOnceTheDataBeforeIsDurable) {
