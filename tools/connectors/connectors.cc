@@ -128,8 +128,7 @@ SourceCheck check_postgres(const config::ConnectorConfig& config, const std::str
   postgres::TypeCatalog types;
   postgres::RelationQueries relations(names.publication);
   // Empty before the publication was made, as it is before the first start.
-  if (auto scans =
-          postgres::load_scan_tables(connection->get(), source, {}, relations, types)) {
+  if (auto scans = postgres::load_scan_tables(connection->get(), source, {}, relations, types)) {
     for (const ScanTable& table : *scans) {
       check.findings.push_back(
           scan_finding(table,
