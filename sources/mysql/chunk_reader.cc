@@ -339,6 +339,14 @@ Result<void> MysqlChunkReader::take_row(RowQuery::Cells texts) {
     if (error != CellError::kNone) {
       const std::string where = fmt::format("table {}, column {}", shape.schema->qualified_name(),
                                             shape.schema->columns[column].name);
+      if (error == CellError::kLeftOut) {
+        return fail(operator_error(
+            Code::kData,
+            where + ": the server sent nothing of a document whose text is longer than its "
+                    "max_allowed_packet",
+            "SET GLOBAL max_allowed_packet = 1073741824 on the server and resume the backfill, or "
+            "leave the column or table out"));
+      }
       return fail(operator_error(
           Code::kData,
           where + (error == CellError::kText ? ": the text is not valid in its character set"

@@ -203,6 +203,9 @@ CellError decode_json(std::string_view cell, DecodeContext& context, Value& out)
   if (!append_json_text(cell, context.scratch)) {
     return CellError::kDamaged;
   }
+  if (context.scratch.size() > kMaxValueBytes) {
+    return CellError::kTooLong;
+  }
   put_bytes(context, ValueKind::kJson, context.scratch, out);
   return CellError::kNone;
 }

@@ -92,12 +92,19 @@ struct DecodeContext {
   std::string scratch;
 };
 
+// The most that the bytes of one Value can have.
+inline constexpr std::size_t kMaxValueBytes = UINT32_MAX;
+
 enum class CellError : std::uint8_t {
   kNone,
   // The bytes are not a value of the type.
   kDamaged,
   // The text is not valid in its character set.
   kText,
+  // The text that stands for it has more than kMaxValueBytes.
+  kTooLong,
+  // Of a query only: the server left all of it out, for its text has more than max_allowed_packet.
+  kLeftOut,
 };
 
 // The bytes of the next cell, which is not NULL; moves past it. A cell that leaves the row's bytes

@@ -165,6 +165,15 @@ Error RowReader::damaged(std::string_view what) const {
                                  shape_->schema->qualified_name(), what, in_.offset()));
 }
 
+Error RowReader::too_long(std::size_t column) const {
+  return operator_error(
+      Code::kUnsupported,
+      fmt::format("table {}, column {}: the text of a document has more than 4 GiB",
+                  shape_->schema->qualified_name(), shape_->schema->columns[column].name),
+      "Shorten it, set a position behind the change (rowtide offsets set) and backfill the table, "
+      "or leave the table out");
+}
+
 Error RowReader::bad_cell(std::size_t column, CellError error) const {
   const std::string& name = shape_->schema->columns[column].name;
   if (error == CellError::kText) {
@@ -174,6 +183,9 @@ Error RowReader::bad_cell(std::size_t column, CellError error) const {
                     shape_->schema->qualified_name(), name, shape_->columns[column].charset->name),
         "Set bad_text: replace on the source to have such bytes delivered as U+FFFD, or leave the "
         "table out");
+  }
+  if (error == CellError::kTooLong) {
+    return too_long(column);
   }
   return damaged(fmt::format("column {} has a value that its type {} cannot have", name,
                              shape_->schema->columns[column].source_type));
@@ -263,6 +275,9 @@ Result<void> RowReader::patch_json(std::size_t json_index, std::string_view diff
   if (auto patched = append_patched_json(*json_before_[json_index], diffs, context_.scratch);
       !patched) {
     return fail(std::move(patched).error().with_context(where()));
+  }
+  if (context_.scratch.size() > kMaxValueBytes) {
+    return fail(too_long(column));
   }
   out = Value::bytes_of(ValueKind::kJson, context_.arena->copy(context_.scratch));
   return {};

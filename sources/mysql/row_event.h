@@ -83,6 +83,7 @@ class RowReader {
   Result<void> read_event(BatchBuilder& out, Event& event);
   Error damaged(std::string_view what) const;
   Error bad_cell(std::size_t column, CellError error) const;
+  Error too_long(std::size_t column) const;
 
   const TableShape* shape_;
   RowsKind kind_;
