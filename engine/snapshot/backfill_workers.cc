@@ -19,6 +19,13 @@ std::chrono::milliseconds pause_after(int failures) {
   return std::min<std::chrono::milliseconds>(doubled, kLongestRetry);
 }
 
+// Something of it succeeded. Why one has failed stays, whatever other workers were still doing.
+void forget_error(Backfill& backfill) {
+  if (backfill.record.state == BackfillState::kWaiting) {
+    backfill.last_error.reset();
+  }
+}
+
 }  // namespace
 
 struct BackfillRunner::Job {
@@ -203,7 +210,7 @@ void BackfillRunner::plan(ChunkReader& reader, Job& job) {
   }
   job.backfill->busy = false;
   job.backfill->failures = 0;
-  job.backfill->last_error.reset();
+  forget_error(*job.backfill);
   adopt_tables(*job.backfill, *std::move(tables));
   note_due_ = true;
   changed_.notify_all();
@@ -347,7 +354,7 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
   Part& part = *job.part;
   part.busy = false;
   part.failures = 0;
-  job.backfill->last_error.reset();
+  forget_error(*job.backfill);
   ++job.backfill->chunks_read;
   if (!job.chunk->dropped) {
     job.chunk->read = true;
@@ -428,13 +435,15 @@ void BackfillRunner::failed(Job& job, const Error& error) {
     changed_.notify_all();
     return;
   }
+  if (backfill.record.state != BackfillState::kWaiting) {
+    return;  // it was failed, or held, while this was under way
+  }
   // How long something takes is told again and again, but only once in the log.
   const bool told = backfill.last_error &&
                     (backfill.last_error->message == error.message ||
                      (error.code == Code::kTimeout && backfill.last_error->code == Code::kTimeout));
   backfill.last_error = error;
-  if (error.disposition != Disposition::kRetry &&
-      backfill.record.state == BackfillState::kWaiting) {
+  if (error.disposition != Disposition::kRetry) {
     backfill.record.state = BackfillState::kFailed;
     unsaved_.push_back(backfill.record);
     drop_chunks(backfill);

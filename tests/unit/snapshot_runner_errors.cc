@@ -134,6 +134,28 @@ TEST_F(BackfillErrors, ThatNeedTheOperatorFailItUntilItIsResumed) {
   EXPECT_EQ(sorted_reads("lake"), all_rows());
 }
 
+TEST_F(BackfillErrors, ThatFailedItStayWhateverElseWasUnderWay) {
+  shop.add_table("customers", 3);
+  shop.add_table("orders", 3);
+  settings.workers = 2;
+  std::atomic<bool> held = false;
+  shop.on_read = [&](const ChunkRequest& request) {
+    if (request.table.table == "customers") {
+      held = true;
+      gate.pass();
+      return Result<void>();
+    }
+    return held ? Result<void>(fail(operator_error(Code::kPermission, "denied", "Grant SELECT")))
+                : Result<void>(fail(retry_error(Code::kConnection, "not yet")));
+  };
+  start();
+  ASSERT_TRUE(runs_on_until([&] { return status().state == BackfillState::kFailed; }));
+  gate.open();
+  ASSERT_TRUE(runs_on_until([&] { return status().chunks_read == 1; }));
+  ASSERT_TRUE(status().last_error);
+  EXPECT_EQ(status().last_error->code, Code::kPermission);
+}
+
 TEST_F(BackfillErrors, OfOneLeaveTheNextAlone) {
   shop.add_table("customers", 3);
   shop.add_table("orders", 3);
