@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -34,6 +35,9 @@ inline constexpr std::int64_t kDateMinusInfinity = INT64_MIN;
 inline constexpr std::int64_t kTimestampInfinity = INT64_MAX;
 inline constexpr std::int64_t kTimestampMinusInfinity = INT64_MIN;
 
+// The most that the bytes of one value can have.
+inline constexpr std::size_t kMaxValueBytes = UINT32_MAX;
+
 // One cell: 16 bytes, trivially copyable. Byte values point into the arena of their batch and live
 // as long as that batch.
 class Value {
@@ -58,7 +62,7 @@ class Value {
   }
   static constexpr Value float32(float v) { return real_of(ValueKind::kFloat32, v); }
   static constexpr Value float64(double v) { return real_of(ValueKind::kFloat64, v); }
-  // For the kinds that carry bytes; at most 4 GiB - 1.
+  // For the kinds that carry bytes; at most kMaxValueBytes.
   static constexpr Value bytes_of(ValueKind kind, std::string_view v) {
     Value value(kind);
     value.size_bytes_ = static_cast<std::uint32_t>(v.size());

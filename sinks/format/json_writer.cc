@@ -28,18 +28,6 @@ constexpr std::uint64_t zero_bytes(std::uint64_t word) noexcept {
   return (word - kOnes) & ~word & kHighBits;
 }
 
-// Marks the bytes that cannot be copied as they are: controls, quote, backslash and non-ASCII. Only
-// the lowest mark is exact, which is all that is used.
-constexpr std::uint64_t special_in_string(std::uint64_t word) noexcept {
-  return ((word - kOnes * 0x20) | zero_bytes(word ^ (kOnes * '"')) |
-          zero_bytes(word ^ (kOnes * '\\')) | word) &
-         kHighBits;
-}
-
-constexpr std::uint64_t special_in_text(std::uint64_t word) noexcept {
-  return ((word - kOnes * 0x20) | word) & kHighBits;
-}
-
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr char kHexDigits[] = "0123456789abcdef";
 
@@ -100,33 +88,36 @@ std::uint64_t load_tail(const char* from, std::size_t count) noexcept {
   return word | (kOnes * ' ') << shift;
 }
 
-#ifdef __SSE2__
-// One bit per byte, the lowest for the first; every mark is exact.
-unsigned special_in_string16(__m128i bytes) noexcept {
-  // As signed numbers, controls and non-ASCII bytes are the ones below a space.
-  const __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
-  const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-  const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-  return static_cast<unsigned>(
-      _mm_movemask_epi8(_mm_or_si128(below, _mm_or_si128(quote, backslash))));
-}
-
-unsigned special_in_text16(__m128i bytes) noexcept {
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' '))));
-}
-#endif
-
+// The bytes that cannot be copied as they are: controls, quote, backslash and non-ASCII.
 struct StringRules {
-  static std::uint64_t special(std::uint64_t word) noexcept { return special_in_string(word); }
+  // Only the lowest mark is exact, which is all that is used.
+  static constexpr std::uint64_t special(std::uint64_t word) noexcept {
+    return ((word - kOnes * 0x20) | zero_bytes(word ^ (kOnes * '"')) |
+            zero_bytes(word ^ (kOnes * '\\')) | word) &
+           kHighBits;
+  }
 #ifdef __SSE2__
-  static unsigned special16(__m128i bytes) noexcept { return special_in_string16(bytes); }
+  // One bit per byte, the lowest for the first; every mark is exact.
+  static unsigned special16(__m128i bytes) noexcept {
+    // As signed numbers, controls and non-ASCII bytes are the ones below a space.
+    const __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    return static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(below, _mm_or_si128(quote, backslash))));
+  }
 #endif
 };
 
+// The same of text that is JSON already: controls and non-ASCII.
 struct TextRules {
-  static std::uint64_t special(std::uint64_t word) noexcept { return special_in_text(word); }
+  static constexpr std::uint64_t special(std::uint64_t word) noexcept {
+    return ((word - kOnes * 0x20) | word) & kHighBits;
+  }
 #ifdef __SSE2__
-  static unsigned special16(__m128i bytes) noexcept { return special_in_text16(bytes); }
+  static unsigned special16(__m128i bytes) noexcept {
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' '))));
+  }
 #endif
 };
 

@@ -92,9 +92,6 @@ struct DecodeContext {
   std::string scratch;
 };
 
-// The most that the bytes of one Value can have.
-inline constexpr std::size_t kMaxValueBytes = UINT32_MAX;
-
 enum class CellError : std::uint8_t {
   kNone,
   // The bytes are not a value of the type.

@@ -14,8 +14,8 @@ namespace {
 // as they lie, and what is prepared is planned once.
 constexpr std::string_view kSessionSettings =
     " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c synchronous_commit=local"
-    " -c default_transaction_read_only=off -c row_security=off -c "
-    "plan_cache_mode=force_generic_plan"
+    " -c default_transaction_read_only=off -c row_security=off"
+    " -c plan_cache_mode=force_generic_plan"
     " -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off";
 
 // Comparing keys needs the operators of their types, wherever an extension was put.

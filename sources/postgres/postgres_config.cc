@@ -1,6 +1,5 @@
 #include "sources/postgres/postgres_config.h"
 
-#include <bit>
 #include <charconv>
 
 #include <fmt/format.h>
