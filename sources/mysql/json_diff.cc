@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -23,14 +24,25 @@ struct PathLeg {
   std::size_t index = 0;
 };
 
-// A value that is a view into a document until a diff reaches into it, and then a list of its
-// elements.
+struct Node;
+
+// Elements of a value that a diff reached into: a run of those that the document has, or one that
+// is no longer as it was there.
+struct Piece {
+  std::uint32_t first = 0;
+  std::uint32_t count = 1;
+  // Null for a run.
+  std::unique_ptr<Node> node;
+  // Of the node, in an object.
+  std::string_view key;
+};
+
+// A value that is a view into a document until a diff reaches into it, and then pieces of it: what
+// they take follows the diffs and not the document, whose elements may be many millions.
 struct Node {
   JsonView view;
-  bool opened = false;
-  // Keys of an object, beside `elements`; empty for an array.
-  std::vector<std::string_view> keys = {};
-  std::vector<Node> elements = {};
+  std::optional<JsonContainer> opened = {};
+  std::vector<Piece> pieces = {};
 };
 
 // The server's order of an object's members: short keys first.
@@ -42,25 +54,13 @@ bool open_node(Node& node) {
   if (node.opened) {
     return true;
   }
-  const auto container = JsonContainer::open(node.view);
-  if (!container) {
+  node.opened = JsonContainer::open(node.view);
+  if (!node.opened) {
     return false;
   }
-  for (std::uint32_t i = 0; i < container->size(); ++i) {
-    const auto value = container->value(i);
-    if (!value) {
-      return false;
-    }
-    if (node.view.is_object()) {
-      const auto key = container->key(i);
-      if (!key) {
-        return false;
-      }
-      node.keys.push_back(*key);
-    }
-    node.elements.push_back({.view = *value});
+  if (node.opened->size() > 0) {
+    node.pieces.push_back({.first = 0, .count = node.opened->size(), .node = {}, .key = {}});
   }
-  node.opened = true;
   return true;
 }
 
@@ -171,7 +171,7 @@ class Patcher {
     }
     budget_bytes_ += 2 * value.size() + path.size();
     if (legs->empty()) {
-      root_ = {.view = json_root(value)};
+      root_ = Node{.view = json_root(value)};
       return operation == DiffOperation::kReplace;
     }
     Node* parent = &root_;
@@ -186,12 +186,12 @@ class Patcher {
       case DiffOperation::kReplace: {
         Node* target = child(*parent, last);
         if (target != nullptr) {
-          *target = {.view = json_root(value)};
+          *target = Node{.view = json_root(value)};
         }
         return target != nullptr;
       }
       case DiffOperation::kInsert:
-        return insert(*parent, last, {.view = json_root(value)});
+        return insert(*parent, last, Node{.view = json_root(value)});
       case DiffOperation::kRemove:
         return remove(*parent, last);
     }
@@ -201,51 +201,122 @@ class Patcher {
   bool print(std::string& out) { return print(root_, 0, out); }
 
  private:
+  // Where an element is, or would be.
+  struct Place {
+    std::size_t piece = 0;
+    std::uint32_t offset = 0;  // in a run
+    bool found = false;
+  };
+
+  static Place place_of_index(const Node& parent, std::size_t index) {
+    Place place;
+    for (; place.piece < parent.pieces.size(); ++place.piece) {
+      const std::uint32_t count = parent.pieces[place.piece].count;
+      if (index < count) {
+        place.offset = static_cast<std::uint32_t>(index);
+        place.found = true;
+        break;
+      }
+      index -= count;
+    }
+    return place;
+  }
+
+  // Of the first member that does not come before `member`; nullopt where the document is damaged.
+  static std::optional<Place> place_of_member(const Node& parent, std::string_view member) {
+    Place place;
+    for (; place.piece < parent.pieces.size(); ++place.piece) {
+      const Piece& piece = parent.pieces[place.piece];
+      for (place.offset = 0; place.offset < piece.count; ++place.offset) {
+        const auto key = piece.node != nullptr ? std::optional(piece.key)
+                                               : parent.opened->key(piece.first + place.offset);
+        if (!key) {
+          return std::nullopt;
+        }
+        if (!key_comes_before(*key, member)) {
+          place.found = *key == member;
+          return place;
+        }
+      }
+    }
+    place.offset = 0;
+    return place;
+  }
+
+  static std::optional<Place> place_of(Node& parent, const PathLeg& leg) {
+    if (!open_node(parent) || leg.is_member != parent.view.is_object()) {
+      return std::nullopt;
+    }
+    return leg.is_member ? place_of_member(parent, leg.member) : place_of_index(parent, leg.index);
+  }
+
+  // Cuts a run in two, so that a piece begins at `place`, and says which.
+  static std::size_t cut(Node& parent, const Place& place) {
+    if (place.offset == 0) {
+      return place.piece;
+    }
+    Piece& before = parent.pieces[place.piece];
+    Piece behind{.first = before.first + place.offset,
+                 .count = before.count - place.offset,
+                 .node = {},
+                 .key = {}};
+    before.count = place.offset;
+    parent.pieces.insert(parent.pieces.begin() + static_cast<std::ptrdiff_t>(place.piece) + 1,
+                         std::move(behind));
+    return place.piece + 1;
+  }
+
+  // Makes a piece of its own of the element that is there, and says which.
+  static std::size_t single_out(Node& parent, const Place& place) {
+    const std::size_t at = cut(parent, place);
+    if (parent.pieces[at].node == nullptr && parent.pieces[at].count > 1) {
+      cut(parent, Place{.piece = at, .offset = 1, .found = true});
+    }
+    return at;
+  }
+
   // Of an object or array; null when there is no such element.
   static Node* child(Node& parent, const PathLeg& leg) {
-    if (!open_node(parent) || leg.is_member != parent.view.is_object()) {
+    const auto place = place_of(parent, leg);
+    if (!place || !place->found) {
       return nullptr;
     }
-    if (!leg.is_member) {
-      return leg.index < parent.elements.size() ? &parent.elements[leg.index] : nullptr;
+    const std::size_t at = single_out(parent, *place);
+    Piece& piece = parent.pieces[at];
+    if (piece.node == nullptr) {
+      const auto view = parent.opened->value(piece.first);
+      const auto key = leg.is_member ? parent.opened->key(piece.first) : std::string_view();
+      if (!view || !key) {
+        return nullptr;
+      }
+      piece.node = std::make_unique<Node>(Node{.view = *view});
+      piece.key = *key;
     }
-    const auto found = std::ranges::find(parent.keys, std::string_view(leg.member));
-    return found == parent.keys.end()
-               ? nullptr
-               : &parent.elements[static_cast<std::size_t>(found - parent.keys.begin())];
+    return piece.node.get();
   }
 
   bool insert(Node& parent, PathLeg& leg, Node value) {
-    if (leg.is_member != parent.view.is_object()) {
+    const auto place = place_of(parent, leg);
+    if (!place || (leg.is_member && place->found)) {
       return false;
     }
-    if (!leg.is_member) {
-      const auto at = std::min(leg.index, parent.elements.size());
-      parent.elements.insert(parent.elements.begin() + static_cast<std::ptrdiff_t>(at),
-                             std::move(value));
-      return true;
+    const std::size_t at = cut(parent, *place);
+    Piece piece;
+    piece.node = std::make_unique<Node>(std::move(value));
+    if (leg.is_member) {
+      piece.key = new_keys_.emplace_back(std::move(leg.member));
     }
-    const auto at =
-        std::ranges::lower_bound(parent.keys, std::string_view(leg.member), key_comes_before);
-    if (at != parent.keys.end() && *at == leg.member) {
-      return false;
-    }
-    const auto index = at - parent.keys.begin();
-    parent.elements.insert(parent.elements.begin() + index, std::move(value));
-    parent.keys.insert(at, new_keys_.emplace_back(std::move(leg.member)));
+    parent.pieces.insert(parent.pieces.begin() + static_cast<std::ptrdiff_t>(at), std::move(piece));
     return true;
   }
 
   static bool remove(Node& parent, const PathLeg& leg) {
-    const Node* target = child(parent, leg);
-    if (target == nullptr) {
+    const auto place = place_of(parent, leg);
+    if (!place || !place->found) {
       return false;
     }
-    const auto index = target - parent.elements.data();
-    parent.elements.erase(parent.elements.begin() + index);
-    if (leg.is_member) {
-      parent.keys.erase(parent.keys.begin() + index);
-    }
+    const std::size_t at = single_out(parent, *place);
+    parent.pieces.erase(parent.pieces.begin() + static_cast<std::ptrdiff_t>(at));
     return true;
   }
 
@@ -258,22 +329,37 @@ class Patcher {
     }
     const bool is_object = node.view.is_object();
     out.push_back(is_object ? '{' : '[');
-    for (std::size_t i = 0; i < node.elements.size(); ++i) {
-      if (i > 0) {
-        out += ", ";
-      }
-      if (is_object) {
-        if (!append_json_string(node.keys[i], out)) {
+    bool first = true;
+    for (const Piece& piece : node.pieces) {
+      for (std::uint32_t i = 0; i < piece.count; ++i) {
+        if (!first) {
+          out += ", ";
+        }
+        first = false;
+        if (!print_element(node, piece, i, depth, out)) {
           return false;
         }
-        out += ": ";
-      }
-      if (!print(node.elements[i], depth + 1, out)) {
-        return false;
       }
     }
     out.push_back(is_object ? '}' : ']');
     return true;
+  }
+
+  bool print_element(const Node& parent, const Piece& piece, std::uint32_t offset, int depth,
+                     std::string& out) {
+    const std::uint32_t index = piece.first + offset;
+    if (parent.view.is_object()) {
+      const auto key = piece.node != nullptr ? std::optional(piece.key) : parent.opened->key(index);
+      if (!key || !append_json_string(*key, out)) {
+        return false;
+      }
+      out += ": ";
+    }
+    if (piece.node != nullptr) {
+      return print(*piece.node, depth + 1, out);
+    }
+    const auto value = parent.opened->value(index);
+    return value && append_json_value(*value, depth + 1, budget_bytes_, out);
   }
 
   Node root_;

@@ -143,6 +143,47 @@ TEST(MysqlDocuments, RefuseDifferencesThatDoNotFit) {
   }
 }
 
+TEST(MysqlDocuments, TakeDifferencesInTheirOrder) {
+  // [1, 2, 3, 4, 5]
+  const std::string document(
+      "\x02\x05\x00\x13\x00\x05\x01\x00\x05\x02\x00\x05\x03\x00\x05\x04\x00\x05\x05\x00", 20);
+  const auto at = [](char operation, const std::string& path, const std::string& value) {
+    const auto text = [](const std::string& bytes) {
+      return std::string(1, static_cast<char>(bytes.size())) + bytes;
+    };
+    return std::string(1, operation) + text(path) + (operation == 2 ? "" : text(value));
+  };
+  const auto replace = [&](const std::string& path, const std::string& value) {
+    return at(0, path, value);
+  };
+  const auto insert = [&](const std::string& path, const std::string& value) {
+    return at(1, path, value);
+  };
+  const auto remove = [&](const std::string& path) { return at(2, path, ""); };
+  const std::string null("\x04\x00", 2);
+  const std::string yes("\x04\x01", 2);
+  std::string diffs;
+  const auto then = [&](const std::string& diff) {
+    diffs += diff;
+    std::string out;
+    return append_patched_json(document, diffs, out) ? out : "refused";
+  };
+  EXPECT_EQ(then(replace("$[3]", yes)), "[1, 2, 3, true, 5]");
+  EXPECT_EQ(then(remove("$[1]")), "[1, 3, true, 5]");
+  EXPECT_EQ(then(insert("$[1]", null)), "[1, null, 3, true, 5]");
+  EXPECT_EQ(then(remove("$[0]")), "[null, 3, true, 5]");
+  EXPECT_EQ(then(insert("$[9]", yes)), "[null, 3, true, 5, true]");
+  EXPECT_EQ(then(insert("$[2]", document)), "[null, 3, [1, 2, 3, 4, 5], true, 5, true]");
+  EXPECT_EQ(then(replace("$[2][4]", null)), "[null, 3, [1, 2, 3, 4, null], true, 5, true]");
+  EXPECT_EQ(then(remove("$[2]")), "[null, 3, true, 5, true]");
+  EXPECT_EQ(then(replace("$[1]", yes)), "[null, true, true, 5, true]");
+  for (int i = 0; i < 5; ++i) {
+    const auto left = then(remove("$[0]"));
+    EXPECT_EQ(left == "[]", i == 4) << left;
+  }
+  EXPECT_EQ(then(insert("$[0]", yes)), "[true]");
+}
+
 TEST(MysqlCharsets, ConvertWhatTheServersConvert) {
   const auto utf8 = [](std::string_view name, std::string_view text, bool replace = false) {
     const Charset* charset = charset_by_name(name);
