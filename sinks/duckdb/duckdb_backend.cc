@@ -72,19 +72,23 @@ class ChunkLoader {
     }
     duckdb_data_chunk_set_size(chunk_.get(), rows.size());
     if (duckdb_append_data_chunk(appender_.get(), chunk_.get()) != DuckDBSuccess) {
-      return fail(appender_error(appender_.get()));
+      return fail(failed(load));
     }
     return {};
   }
 
-  Result<void> finish() {
+  Result<void> finish(const warehouse::Load& load) {
     if (duckdb_appender_close(appender_.get()) != DuckDBSuccess) {
-      return fail(appender_error(appender_.get()));
+      return fail(failed(load));
     }
     return {};
   }
 
  private:
+  Error failed(const warehouse::Load& load) const {
+    return appender_error(appender_.get()).with_context(fmt::format("table {}", load.source_table));
+  }
+
   Appender appender_;
   std::vector<LogicalTypeHandle> types_;
   DataChunk chunk_;
@@ -142,7 +146,7 @@ Result<void> DuckdbBackend::load(const warehouse::Load& load) {
   for (std::size_t at = 0; at < load.rows.size(); at += step) {
     ROWTIDE_TRY(loader.append(load, load.rows.subspan(at, std::min(step, load.rows.size() - at))));
   }
-  return loader.finish();
+  return loader.finish(load);
 }
 
 void DuckdbBackend::close() noexcept {
