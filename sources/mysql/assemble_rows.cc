@@ -64,7 +64,11 @@ Result<void> StreamAssembler::apply_rows(const BinlogEvent& packed, BatchBuilder
   if (open_->skipped) {
     return {};
   }
-  ROWTIDE_TRY_ASSIGN(const BinlogEvent event, uncompress_event(packed, uncompressed_));
+  auto uncompressed = uncompress_event(packed, uncompressed_);
+  if (!uncompressed) {
+    return fail(of_table(std::move(uncompressed).error()));
+  }
+  const BinlogEvent event = *uncompressed;
   ROWTIDE_TRY_ASSIGN(const RowsEvent rows,
                      parse_rows_event(static_cast<std::uint8_t>(event.header.type), event.body));
   if (rows.is_dummy()) {

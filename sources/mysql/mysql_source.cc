@@ -104,13 +104,14 @@ Result<void> MysqlSource::open(const StreamStart& start) {
   ROWTIDE_TRY_ASSIGN(StreamPosition position, start_position(*session, history, config_, start));
   ROWTIDE_TRY(check_stored(history, position));
   std::vector<StreamPosition> histories;
-  for (const auto& point : {start.from, start.highest}) {
-    if (point) {
-      ROWTIDE_TRY_ASSIGN(auto stored, StreamPosition::parse(point->token));
-      ROWTIDE_TRY(check_stored(history, stored));
-      if (tells_history(stored, point->position)) {
-        histories.push_back(std::move(stored));
-      }
+  if (start.from && tells_history(position, start.from->position)) {
+    histories.push_back(position);
+  }
+  if (start.highest) {
+    ROWTIDE_TRY_ASSIGN(auto highest, StreamPosition::parse(start.highest->token));
+    ROWTIDE_TRY(check_stored(history, highest));
+    if (tells_history(highest, start.highest->position)) {
+      histories.push_back(std::move(highest));
     }
   }
   ahead_since_.reset();
@@ -212,7 +213,11 @@ Result<bool> MysqlSource::drain(BatchBuilder& out, Deadline until) {
     }
     // What is there is handed on before anything is waited for.
     const bool may_wait = events == 1 && !out.can_cut();
-    ROWTIDE_TRY_ASSIGN(const auto packet, connection_.next_packet(may_wait ? until : Deadline{}));
+    auto read = connection_.next_packet(may_wait ? until : Deadline{});
+    if (!read) {
+      return fail(assembler_.not_read(std::move(read).error()));
+    }
+    const auto& packet = *read;
     caught_up_ = !packet.has_value();
     if (!packet) {
       return false;

@@ -136,9 +136,7 @@ Result<void> PacketStream::check_number(std::uint8_t number) {
 Result<void> PacketStream::grow_joined(std::size_t more_bytes) {
   const std::size_t wanted_bytes = joined_bytes_ + more_bytes;
   if (wanted_bytes > kMaxPacketBytes) {
-    return fail(fatal_error(
-        Code::kProtocol,
-        fmt::format("the server sends a packet of more than {} bytes", kMaxPacketBytes)));
+    return fail(event_too_large(wanted_bytes, kMaxPacketBytes));
   }
   // One byte more, so that an empty packet has a place too.
   if (wanted_bytes + 1 > joined_capacity_) {

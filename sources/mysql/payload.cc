@@ -7,6 +7,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "sources/mysql/server_error.h"
 #include "sources/mysql/wire_reader.h"
 
 namespace rowtide::mysql {
@@ -179,8 +180,11 @@ Result<std::optional<BinlogEvent>> PayloadReader::next() {
   constexpr std::size_t kSizeOffset = 9;
   WireReader size(std::string_view(buffer_).substr(read_at_ + kSizeOffset, 4));
   const std::size_t size_bytes = size.u32();
-  if (size_bytes < kEventHeaderBytes || size_bytes > kMaxUncompressedBytes) {
+  if (size_bytes < kEventHeaderBytes) {
     return fail(malformed("has an event of an impossible size"));
+  }
+  if (size_bytes > kMaxUncompressedBytes) {
+    return fail(event_too_large(size_bytes, kMaxUncompressedBytes));
   }
   ROWTIDE_TRY_ASSIGN(const bool whole, fill(size_bytes));
   if (!whole) {
@@ -207,13 +211,13 @@ Result<BinlogEvent> uncompress_event(const BinlogEvent& event, std::string& buff
   // One byte: 0x80, the method (0 = zlib) in the next three bits, and how many bytes the size has.
   const auto method = in.u8();
   const auto size_bytes = static_cast<std::size_t>(in.unsigned_be(std::min(method & 0x07U, 4U)));
+  // zlib never does better than about 1:1030, so a size beyond that is a lie.
   if (!in.ok() || (method & 0xF0) != 0x80 || (method & 0x07) > 4 ||
-      size_bytes > kMaxUncompressedBytes) {
+      size_bytes / 1100 > in.remaining()) {
     return fail(malformed_event(event.header.type));
   }
-  // zlib never does better than about 1:1030, so a size beyond that is a lie.
-  if (size_bytes / 1100 > in.remaining()) {
-    return fail(malformed_event(event.header.type));
+  if (size_bytes > kMaxUncompressedBytes) {
+    return fail(event_too_large(size_bytes, kMaxUncompressedBytes));
   }
   if (buffer.size() < head.size() + size_bytes ||
       buffer.size() > 4 * (head.size() + size_bytes) + (std::size_t{64} << 10)) {

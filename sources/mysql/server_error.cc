@@ -35,6 +35,11 @@ constexpr std::string_view kGrantReplication =
 constexpr std::string_view kBackfillAgain =
     "Remove the pipeline's position and let it begin with a snapshot; keep binary logs longer "
     "(binlog_expire_logs_seconds)";
+constexpr std::string_view kSkipAndBackfill =
+    "Set a position behind it (rowtide offsets set) and backfill the tables that it touched";
+constexpr std::string_view kOtherHistory =
+    "The server has another history: connect to the server that has these transactions, or begin "
+    "anew with a snapshot";
 constexpr std::string_view kAskForTls = "Set source.tls: {mode: require}";
 
 // The numbers of the servers and, from 2000 to 2999, of the client library.
@@ -116,15 +121,9 @@ constexpr std::array kByDumpText = std::to_array<TextRule>({
      {Code::kPositionLost, kOperator,
       "The server has lost transactions that were delivered, or is another one: connect to the "
       "server with the full history, or begin anew with a snapshot"}},
-    {"not in the master's binlog",
-     {Code::kPositionLost, kOperator,
-      "The server has another history: connect to the server that has these transactions, or begin "
-      "anew with a snapshot"}},
+    {"not in the master's binlog", {Code::kPositionLost, kOperator, kOtherHistory}},
     // MariaDB with gtid_strict_mode, of a hole in its own history.
-    {"is missing the GTID",
-     {Code::kPositionLost, kOperator,
-      "The server has another history: connect to the server that has these transactions, or begin "
-      "anew with a snapshot"}},
+    {"is missing the GTID", {Code::kPositionLost, kOperator, kOtherHistory}},
     {"purged", {Code::kPositionLost, kOperator, kBackfillAgain}},
     {"Could not find first log file name", {Code::kPositionLost, kOperator, kBackfillAgain}},
     {"Could not find GTID state", {Code::kPositionLost, kOperator, kBackfillAgain}},
@@ -136,9 +135,10 @@ constexpr std::array kByDumpText = std::to_array<TextRule>({
       "Start the server with log_bin (my.cnf: [mysqld] log_bin=binlog server_id=1)"}},
     {"max_allowed_packet",
      {Code::kData, kOperator,
-      "SET GLOBAL max_allowed_packet = 1073741824; on MySQL also replica_max_allowed_packet "
-      "(before "
-      "8.0.26: slave_max_allowed_packet)"}},
+      // A dump has a limit of 1 GiB of its own, which no packet size changes, but this does.
+      "Start the server with a binlog_row_event_max_size above the size of the event (my.cnf: "
+      "[mysqld] binlog_row_event_max_size = 2G), then rowtide restart; or set a position behind it "
+      "(rowtide offsets set) and backfill the tables that it touched"}},
     {"truncated in the middle of event",
      {Code::kCorrupt, kOperator,
       "The server's disk was full or its log is damaged: see the server's log"}},
@@ -228,6 +228,14 @@ Error server_error(unsigned number, std::string_view text) {
   const Judgement judgement = judge(number, text);
   return Error{judgement.code, judgement.disposition,
                fmt::format("{} (error {})", tidy(text), number), std::string(judgement.remedy)};
+}
+
+Error event_too_large(std::size_t size_bytes, std::size_t limit_bytes) {
+  return operator_error(
+      Code::kUnsupported,
+      fmt::format("an event of the binary log has {} bytes or more; {} is the most", size_bytes,
+                  limit_bytes),
+      std::string(kSkipAndBackfill));
 }
 
 Error dump_ended_error() {

@@ -15,5 +15,7 @@ Error server_error(unsigned number, std::string_view text);
 // A dump ended by an EOF packet. A blocking dump never finishes: the server shuts down, or somebody
 // killed the connection.
 Error dump_ended_error();
+// An event that could be read and is not: nobody knows how large the row in it is.
+Error event_too_large(std::size_t size_bytes, std::size_t limit_bytes);
 
 }  // namespace rowtide::mysql

@@ -84,7 +84,11 @@ Result<void> StreamAssembler::resume(BatchBuilder& out) {
       return hand_out_rows(out);
     }
     if (in_payload_) {
-      ROWTIDE_TRY_ASSIGN(const auto inner, payload_.next());
+      auto next = payload_.next();
+      if (!next) {
+        return fail(of_table(std::move(next).error()));
+      }
+      const auto inner = *next;
       in_payload_ = inner.has_value();
       return inner ? apply(*inner, out) : Result<void>{};
     }
@@ -449,6 +453,13 @@ Result<void> StreamAssembler::apply_unknown(const BinlogEvent& event) const {
       fmt::format("the binary log has an event of type {} ({}), which this build does not know",
                   static_cast<int>(event.header.type), to_string(event.header.type)),
       "The server is newer than this build: use a newer build"));
+}
+
+// Says which table it was: its map comes before its rows.
+Error StreamAssembler::of_table(Error error) const {
+  return tables_.empty() ? error
+                         : std::move(error).with_context(
+                               "table " + tables_.back().shape->schema->qualified_name());
 }
 
 // Says which transaction it was.

@@ -73,6 +73,12 @@ class StreamAssembler {
   // inside one.
   void advance(BatchBuilder& out);
 
+  // An error of reading the next event, with the transaction and table that it is of.
+  Error not_read(Error error) const {
+    const bool may_pass = error.disposition == Disposition::kRetry;
+    return may_pass ? error : in_place(of_table(std::move(error)));
+  }
+
   // Of all that was taken in, prepared transactions included.
   const StreamPosition& position() const noexcept { return position_; }
   // When the newest transaction was committed on the server that is read; 0 = none came yet.
@@ -165,6 +171,7 @@ class StreamAssembler {
   // or empty. Valid until the next call.
   std::string_view token(std::string_view inside = {});
   Error in_place(Error error) const;
+  Error of_table(Error error) const;
 
   const std::string pipeline_;
   const Wanted wanted_;
