@@ -185,10 +185,9 @@ TEST_P(SourceFlow, AcknowledgingKeepsTheConnectionWhileNothingIsRead) {
 }
 
 TEST_P(SourceFlow, StatusAnswersFromAnotherThread) {
-  std::atomic<bool> stopping = false;
   std::atomic<int> answers = 0;
-  std::thread asking([&] {
-    while (!stopping.load()) {
+  std::jthread asking([&](const std::stop_token& stopping) {
+    while (!stopping.stop_requested()) {
       const auto status = source().status();
       answers += status.notices.size() <= 16 ? 1 : 0;
       std::this_thread::yield();
@@ -205,7 +204,7 @@ TEST_P(SourceFlow, StatusAnswersFromAnotherThread) {
   EXPECT_FALSE(connected.position_text.empty());
   close();
   EXPECT_FALSE(source().status().connected);
-  stopping.store(true);
+  asking.request_stop();
   asking.join();
   EXPECT_GT(answers.load(), 0);
 }
