@@ -74,7 +74,8 @@ class Source {
   virtual ~Source() = default;
 
   // Connects and starts the stream. May deliver again what lies at or below `start.from`: the lanes
-  // filter it.
+  // filter it. The caller resets its builder, in which the former stream may have left a part of a
+  // transaction.
   virtual Result<void> open(const StreamStart& start) = 0;
 
   // Adds changes to `out` until the builder is full, nothing more is at hand, or `until` has

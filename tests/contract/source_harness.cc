@@ -109,6 +109,7 @@ void SourceContract::cut_at(std::size_t events) {
 
 Result<void> SourceContract::open(const StreamStart& start) {
   batches_.clear();
+  builder_.reset();  // the former stream may have ended inside a transaction
   last_row_.reset();
   from_ = start.from ? std::optional(start.from->position) : std::nullopt;
   const auto deadline = now() + kPatience;
