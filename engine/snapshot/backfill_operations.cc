@@ -105,7 +105,9 @@ Result<void> BackfillRunner::act(std::string_view id, BackfillControl::Action ac
     backfill->last_error.reset();
     backfill->failures = 0;
     backfill->retry_at = {};
-    if (action != BackfillControl::Action::kResume) {
+    if (action == BackfillControl::Action::kResume) {
+      ++resumes_;
+    } else {
       drop_chunks(*backfill);
       backfill->running_since.reset();
     }

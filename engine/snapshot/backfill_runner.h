@@ -181,6 +181,8 @@ class BackfillRunner {
   std::uint64_t last_number_ = 0;
   // Steps with every restart: what a worker brings from an earlier one is of no use.
   std::uint64_t generation_ = 0;
+  // How often an operator let one go on.
+  std::uint64_t resumes_ = 0;
   bool opened_ = false;
   bool stopping_ = false;
   // The token does not say yet what work_left() says.

@@ -32,6 +32,7 @@ struct BackfillRunner::Job {
   enum class Kind : std::uint8_t { kPlan, kPrepare, kMeasure, kRead };
   Kind kind = Kind::kPlan;
   std::uint64_t generation = 0;
+  std::uint64_t resumes = 0;
   std::shared_ptr<Backfill> backfill;
   // Point into the backfill, as long as the generation is the same.
   Table* table = nullptr;
@@ -44,10 +45,14 @@ struct BackfillRunner::Job {
 
 void BackfillRunner::work() {
   std::unique_ptr<ChunkReader> reader;
+  std::uint64_t resumes = 0;
   Job job;
   while (next_job(job)) {
-    if (reader == nullptr) {
+    // What an operator has mended on the server may count for new connections alone.
+    if (reader == nullptr || job.resumes != resumes) {
+      reader.reset();
       reader = connect_();
+      resumes = job.resumes;
     }
     switch (job.kind) {
       case Job::Kind::kPlan:
@@ -75,6 +80,7 @@ bool BackfillRunner::next_job(Job& job) {
     const auto now = runtime_.clock.now();
     const auto backfill = opened_ ? current() : nullptr;
     job.generation = generation_;
+    job.resumes = resumes_;
     job.backfill = backfill;
     if (backfill != nullptr && now >= backfill->retry_at) {
       if (!backfill->running_since) {

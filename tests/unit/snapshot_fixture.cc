@@ -6,7 +6,11 @@ namespace rowtide::test {
 void BackfillRunnerTest::start(bool initial) {
   runner = std::make_unique<BackfillRunner>(
       "shop", settings, initial, sinks, store,
-      [this] { return std::make_unique<FakeChunkReader>(shop); }, fake.runtime);
+      [this] {
+        ++readers_made;
+        return std::make_unique<FakeChunkReader>(shop);
+      },
+      fake.runtime);
   const auto state = store.load("shop");
   ASSERT_TRUE(state);
   ASSERT_TRUE(runner->start(*state));

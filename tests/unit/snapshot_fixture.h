@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -94,6 +95,7 @@ class BackfillRunnerTest : public testing::Test {
   std::string source_token;
   // For one hook; opened when the runner stops.
   Gate gate;
+  std::atomic<int> readers_made = 0;
   std::unique_ptr<BackfillRunner> runner;
 
  private:
