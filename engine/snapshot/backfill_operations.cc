@@ -81,6 +81,7 @@ Result<void> BackfillRunner::act(std::string_view id, BackfillControl::Action ac
                                  "Start another one"));
     }
     record.rows_delivered = backfill->rows_before_run + backfill->rows_delivered;
+    record.failure.reset();
   }
   switch (action) {
     case BackfillControl::Action::kPause:

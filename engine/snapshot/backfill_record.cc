@@ -22,6 +22,16 @@ BackfillState state_of(std::string_view name) {
   return BackfillState::kWaiting;
 }
 
+Code code_of(std::string_view name) {
+  for (auto code = Code::kConfig; code < Code::kInternal;
+       code = static_cast<Code>(static_cast<std::uint8_t>(code) + 1)) {
+    if (to_string(code) == name) {
+      return code;
+    }
+  }
+  return Code::kInternal;
+}
+
 }  // namespace
 
 std::string encode_record(const BackfillRecord& record) {
@@ -40,6 +50,11 @@ std::string encode_record(const BackfillRecord& record) {
                {"rows_delivered", record.rows_delivered}};
   if (record.captured_before) {
     json["captured_before"] = *record.captured_before;
+  }
+  if (record.failure) {
+    json["failure"] = {{"code", to_string(record.failure->code)},
+                       {"message", record.failure->message},
+                       {"remedy", record.failure->remedy}};
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -61,6 +76,12 @@ Result<BackfillRecord> decode_record(std::string_view text) {
     record.rows_delivered = json.at("rows_delivered").get<std::uint64_t>();
     if (json.contains("captured_before")) {
       record.captured_before = json["captured_before"].get<std::vector<std::string>>();
+    }
+    if (json.contains("failure")) {
+      const Json& failure = json["failure"];
+      record.failure = operator_error(code_of(failure.at("code").get<std::string>()),
+                                      failure.at("message").get<std::string>(),
+                                      failure.at("remedy").get<std::string>());
     }
     return record;
   } catch (const Json::exception&) {

@@ -28,6 +28,8 @@ struct BackfillRecord {
   std::int64_t created_at_us = 0;
   std::int64_t ended_at_us = 0;
   std::uint64_t rows_delivered = 0;
+  // Why it is kFailed; nullopt in every other state.
+  std::optional<Error> failure = std::nullopt;
 };
 
 std::string encode_record(const BackfillRecord& record);

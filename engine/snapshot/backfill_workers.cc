@@ -451,6 +451,7 @@ void BackfillRunner::failed(Job& job, const Error& error) {
   backfill.last_error = error;
   if (error.disposition != Disposition::kRetry) {
     backfill.record.state = BackfillState::kFailed;
+    backfill.record.failure = error;
     unsaved_.push_back(backfill.record);
     drop_chunks(backfill);
     refresh_flags();

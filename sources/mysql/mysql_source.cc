@@ -121,6 +121,7 @@ Result<void> MysqlSource::open(const StreamStart& start) {
   options.identity = replica_identity(config_, pipeline_);
   options.heartbeat = config_.heartbeat;
   ROWTIDE_TRY(connection_.connect(options));
+  ROWTIDE_TRY(check_same_server(history));
   ROWTIDE_TRY(connection_.start(dump_start(history, position)));
 
   StreamAssembler::Start assembly{.position = std::move(position),
@@ -160,6 +161,20 @@ Result<void> MysqlSource::note_opened(const StreamStart& start, Flavour flavour)
       StreamServer{flavour, connection_.server_id(), connection_.server_uuid()},
       assembler_.position().has_gtids(), progress.executed, highest);
   return {};
+}
+
+// The history was asked for on another connection, which an address that moves, or stands for
+// several servers, may have led elsewhere.
+Result<void> MysqlSource::check_same_server(const ServerHistory& history) const {
+  if (history.server_uuid == connection_.server_uuid() &&
+      history.server_id == std::to_string(connection_.server_id())) {
+    return {};
+  }
+  return fail(retry_error(
+      Code::kConnection,
+      fmt::format("two connections to source.url reached two servers, with server_id {} and {}",
+                  history.server_id, connection_.server_id()),
+      "Point source.url at one server: a failover is over once it is retried, a balancer never"));
 }
 
 Result<void> MysqlSource::check_stored(const ServerHistory& history,

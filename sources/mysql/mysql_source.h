@@ -59,6 +59,7 @@ class MysqlSource final : public Source {
               std::map<std::uint64_t, TableSchema> schemas, const Runtime& runtime);
 
   Result<void> check_stored(const ServerHistory& history, const StreamPosition& position);
+  Result<void> check_same_server(const ServerHistory& history) const;
   Result<void> note_opened(const StreamStart& start, Flavour flavour);
   ShapeCache& shapes_of(const ServerVersion& server);
   // Takes in what is here. False when nothing more is at hand, true when the builder is full.

@@ -139,8 +139,9 @@ Result<ServerHistory> load_server_history(SqlSession& session) {
   if (history.flavour == Flavour::kMariaDb) {
     ROWTIDE_TRY_ASSIGN(const SqlRows rows,
                        session.query("SELECT @@GLOBAL.gtid_binlog_pos, @@GLOBAL.gtid_current_pos, "
-                                     "@@GLOBAL.lower_case_table_names"));
+                                     "@@GLOBAL.lower_case_table_names, @@GLOBAL.server_id"));
     ROWTIDE_TRY_ASSIGN(const std::string case_rule, cell(rows, 2));
+    ROWTIDE_TRY_ASSIGN(history.server_id, cell(rows, 3));
     history.lower_case_names = case_rule == "1";
     ROWTIDE_TRY_ASSIGN(const std::string binlog, cell(rows, 0));
     ROWTIDE_TRY_ASSIGN(const std::string current, cell(rows, 1));
@@ -151,9 +152,11 @@ Result<ServerHistory> load_server_history(SqlSession& session) {
   ROWTIDE_TRY_ASSIGN(
       const SqlRows rows,
       session.query("SELECT @@GLOBAL.server_uuid, @@GLOBAL.gtid_mode, @@GLOBAL.gtid_purged, "
-                    "@@GLOBAL.gtid_executed, @@GLOBAL.lower_case_table_names"));
+                    "@@GLOBAL.gtid_executed, @@GLOBAL.lower_case_table_names, "
+                    "@@GLOBAL.server_id"));
   ROWTIDE_TRY_ASSIGN(const std::string case_rule, cell(rows, 4));
   history.lower_case_names = case_rule == "1";
+  ROWTIDE_TRY_ASSIGN(history.server_id, cell(rows, 5));
   ROWTIDE_TRY_ASSIGN(history.server_uuid, cell(rows, 0));
   ROWTIDE_TRY_ASSIGN(const std::string mode, cell(rows, 1));
   ROWTIDE_TRY_ASSIGN(const std::string purged, cell(rows, 2));

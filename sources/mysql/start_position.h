@@ -14,6 +14,7 @@ namespace rowtide::mysql {
 struct ServerHistory {
   Flavour flavour = Flavour::kMysql;
   std::string server_uuid;  // empty on MariaDB
+  std::string server_id;
   bool gtids_on = true;
   // lower_case_table_names = 1.
   bool lower_case_names = false;

@@ -12,6 +12,7 @@ import unittest
 from tests.e2e.harness import Duck, Jsonl, sink, wait_until
 from tests.e2e.test_mysql import Case
 from tests.servers import mysql_replica as replica
+from tests.servers.balancer import Balancer
 from tests.servers.mysql import on_each_server, with_copied_tables
 
 BIG_ROWS = 100_000
@@ -164,6 +165,23 @@ class GoesOn(Failover):
         self.b.port = self.a.port
         self.b.start()
         self.work(201, 300)
+        self.finish(daemon)
+
+    def test_an_address_that_stands_for_both(self):
+        """What one server says of its history must not be taken for the other's."""
+        daemon = self.following()
+        self.work(1, 100)
+        self.drain(daemon)
+        balancer = Balancer(self.a.port, self.b.port)
+        self.addCleanup(balancer.close)
+        daemon.config["pipelines"][0]["source"]["url"] = (
+            f"mysql://root@127.0.0.1:{balancer.port}/{self.database}")
+        daemon.write_config()
+        self.assertEqual(daemon.tool("reload").returncode, 0)
+        self.wait_error(daemon, "reached two servers", "server_id 1", "2",
+                        remedy=("one server",), state="retrying")
+        self.work(101, 200)
+        balancer.send_all_to(self.a.port)
         self.finish(daemon)
 
     def test_there_and_back_and_to_a_server_that_is_new(self):

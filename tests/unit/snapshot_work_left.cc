@@ -205,6 +205,9 @@ TEST(BackfillRecords, ComeBackAsTheyWere) {
     auto record = some_record();
     record.state = state;
     record.spec.replace = state == kPaused;
+    if (state == kFailed) {
+      record.failure = operator_error(Code::kPermission, "permission denied", "Grant SELECT");
+    }
     const auto decoded = decode_record(encode_record(record));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->id, record.id);
@@ -219,6 +222,11 @@ TEST(BackfillRecords, ComeBackAsTheyWere) {
     EXPECT_EQ(decoded->rows_delivered, 19U);
     // Whether one runs is known while it does, and only then.
     EXPECT_EQ(decoded->state, state == kRunning ? kWaiting : state);
+    ASSERT_EQ(decoded->failure.has_value(), state == kFailed);
+    if (state == kFailed) {
+      EXPECT_EQ(decoded->failure->code, Code::kPermission);
+      EXPECT_EQ(decoded->failure->to_text(), record.failure->to_text());
+    }
   }
 }
 
