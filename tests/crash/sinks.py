@@ -195,18 +195,23 @@ class JsonlSink:
     def config(self):
         return {"name": self.name, "type": "jsonl", "path": self.path}
 
-    def lines(self, torn_tail=False):
-        """The parsed lines in file order; a last line that is cut off may be there after a kill."""
+    def lines(self, torn_tail=False, tables=None):
+        """The parsed lines in file order; a last line that is cut off may be there after a kill.
+
+        With `tables` only theirs, which need not be all that is parsed.
+        """
+        wanted = [f'"table":"{table}"'.encode() for table in tables or ()]
         for path in sorted(glob.glob(os.path.join(self.path, "*.jsonl*"))):
             with open(path, "rb") as file:
                 for line in file:
                     if torn_tail and not line.endswith(b"\n"):
                         break
-                    yield json.loads(line, parse_int=str, parse_float=str)
+                    if not wanted or any(text in line for text in wanted):
+                        yield json.loads(line, parse_int=str, parse_float=str)
 
-    def events(self, torn_tail=False):
+    def events(self):
         found = []
-        for line in self.lines(torn_tail):
+        for line in self.lines():
             if line.get("op") not in ("c", "u", "d", "t") or line.get("schema") != SCHEMA:
                 continue
             table = line["table"]
@@ -224,11 +229,13 @@ class JsonlSink:
     def atoms_now(self):
         """Only while the daemon does not run; may end inside a transaction."""
         manifests, atoms = {}, {}
-        for event in self.events(torn_tail=True):
-            if event.table == "manifest":
-                manifests[int(event.row["txn"])] = int(event.row["atoms"])
-            elif event.table == "atom":
-                txn = int(event.row["txn"])
+        for line in self.lines(torn_tail=True, tables=("manifest", "atom")):
+            if line.get("op") != "c" or line.get("schema") != SCHEMA:
+                continue
+            txn = int(line["after"]["txn"])
+            if line["table"] == "manifest":
+                manifests[txn] = int(line["after"]["atoms"])
+            elif line["table"] == "atom":
                 atoms[txn] = atoms.get(txn, 0) + 1
         return manifests, atoms
 
