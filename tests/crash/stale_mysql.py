@@ -132,9 +132,13 @@ def run(options):
                 stuck.stop()
             writers.stop()
         source_rows = dict(server.sql("SELECT id, version FROM hot", database="app"))
+
+        def arrived():
+            latest = stale_rows(scratch.join("lines"))[2]
+            return all(latest.get(row) == version for row, version in source_rows.items())
+
         with contextlib.suppress(TimeoutError):  # what is missing is told below
-            wait_until(lambda: all(stale_rows(scratch.join("lines"))[2].get(row) == version
-                                   for row, version in source_rows.items()), 60, "the end", 1)
+            wait_until(arrived, 60, "the end", 1)
         daemon.terminate()
         reads, stale, latest = stale_rows(scratch.join("lines"))
         wrong = sum(latest.get(row, version) != version for row, version in source_rows.items())
