@@ -6,7 +6,7 @@ namespace rowtide {
 namespace {
 
 // What a backfill may add to the way of a change.
-constexpr std::int64_t kAllowedDelayUs = 2'500;
+constexpr std::int64_t kAllowedDelayUs = 2'000;
 constexpr std::chrono::milliseconds kWindow(10);
 // Clocks drift and routes change: the quickest is looked for anew.
 constexpr std::chrono::seconds kQuickestOf(30);
