@@ -161,8 +161,13 @@ TEST_F(JoiningTables, AreReadOnceHoweverOftenTheyAreNoted) {
 
 TEST_F(JoiningTables, AreLeftToABackfillThatIsStillToFindThem) {
   shop.add_table("customers", 6);
+  shop.on_tables = [&]() -> Result<void> {
+    gate.pass();
+    return {};
+  };
   start();
   join("orders");
+  gate.open();
   ASSERT_TRUE(runs_to_the_end());
   EXPECT_EQ(sorted_reads("lake"), all_rows());
   EXPECT_EQ(runner->status().size(), 1U);
