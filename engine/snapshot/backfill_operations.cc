@@ -140,7 +140,9 @@ BackfillStatus BackfillRunner::status_of(const Backfill& backfill) const {
   status.rows_outdated = backfill.rows_outdated;
   status.chunks_read = backfill.chunks_read;
   status.chunks_discarded = backfill.chunks_discarded;
-  status.last_error = backfill.last_error;
+  // Why one has failed stays, whatever other workers were still doing.
+  const auto& failure = backfill.record.failure;
+  status.last_error = failure ? failure : backfill.last_error;
   status.rows_delivered = has_ended(status.state)
                               ? backfill.record.rows_delivered
                               : backfill.rows_before_run + backfill.rows_delivered;

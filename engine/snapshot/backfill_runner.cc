@@ -69,7 +69,6 @@ Backfill& BackfillRunner::add_backfill(BackfillRecord record) {
   last_number_ = std::max(last_number_, number_of(record.id));
   backfills_.push_back(std::make_shared<Backfill>());
   backfills_.back()->record = std::move(record);
-  backfills_.back()->last_error = backfills_.back()->record.failure;
   return *backfills_.back();
 }
 

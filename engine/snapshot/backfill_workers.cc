@@ -19,13 +19,6 @@ std::chrono::milliseconds pause_after(int failures) {
   return std::min<std::chrono::milliseconds>(doubled, kLongestRetry);
 }
 
-// Something of it succeeded. Why one has failed stays, whatever other workers were still doing.
-void forget_error(Backfill& backfill) {
-  if (backfill.record.state == BackfillState::kWaiting) {
-    backfill.last_error.reset();
-  }
-}
-
 }  // namespace
 
 struct BackfillRunner::Job {
@@ -216,7 +209,7 @@ void BackfillRunner::plan(ChunkReader& reader, Job& job) {
   }
   job.backfill->busy = false;
   job.backfill->failures = 0;
-  forget_error(*job.backfill);
+  job.backfill->last_error.reset();
   adopt_tables(*job.backfill, *std::move(tables));
   note_due_ = true;
   changed_.notify_all();
@@ -360,7 +353,7 @@ Result<void> BackfillRunner::read_rows(ChunkReader& reader, Job& job) {
   Part& part = *job.part;
   part.busy = false;
   part.failures = 0;
-  forget_error(*job.backfill);
+  job.backfill->last_error.reset();
   ++job.backfill->chunks_read;
   if (!job.chunk->dropped) {
     job.chunk->read = true;

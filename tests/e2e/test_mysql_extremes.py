@@ -183,7 +183,6 @@ class FullSize(Extreme):
         # More of them, and the server takes ten times their text to make a document of it.
         self.to_lines("numbers", 210 * MB, 5)
 
-    @unittest.skipUnless(BEYOND, "ROWTIDE_EXTREMES=beyond")
     def test_a_part_of_a_document_of_ten_million_numbers_to_lines(self):
         if self.mariadb:
             self.skipTest("of MySQL, which can log what changed in a document alone")
