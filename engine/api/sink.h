@@ -56,8 +56,8 @@ struct DurableReport {
 // Thread: every method is called from one lane thread. Lifecycle: open -> (submit | poll_durable |
 // flush)* -> close, and again from open after an error. Batches come in order, without gaps and
 // never empty; a batch holds whole transactions or parts of one (Transaction::continued and
-// complete), and a transactional sink commits at transaction ends, with the marker (epoch,
-// position, token) in the same commit.
+// complete), all of which end behind the marker that the sink was opened at, and a transactional
+// sink commits at transaction ends, with the marker (epoch, position, token) in the same commit.
 // Errors: after any error the state of what was submitted and not reported durable is unknown; the
 // lane closes, opens again, reads the marker and submits from there.
 class Sink {

@@ -12,12 +12,30 @@ Batch::~Batch() {
   }
 }
 
+namespace {
+
+// True when `after` lies in the transaction, so that some of it was delivered and some was not.
+bool is_inside(const Transaction& transaction, const Position& after) {
+  return !after.is_boundary() && transaction.position_at(after.row) == after;
+}
+
+// True when no transaction of `batch` was delivered, and in part only one that says so.
+bool begins_behind(const Batch& batch, const std::optional<Position>& after) {
+  if (!after || batch.transactions().empty()) {
+    return true;
+  }
+  const Transaction& first = batch.transactions().front();
+  return first.end_position() > *after && (first.continued || !is_inside(first, *after));
+}
+
+}  // namespace
+
 BatchPtr filtered(BatchPtr batch, const std::optional<Position>& after,
                   const std::function<bool(const Event&)>* keep) {
   const auto wanted = [&](const Event& event) {
     return (!after || batch->position_of(event) > *after) && (keep == nullptr || (*keep)(event));
   };
-  if (std::ranges::all_of(batch->events(), wanted)) {
+  if (begins_behind(*batch, after) && std::ranges::all_of(batch->events(), wanted)) {
     return batch;
   }
   auto copy = std::make_shared<Batch>();
@@ -27,18 +45,23 @@ BatchPtr filtered(BatchPtr batch, const std::optional<Position>& after,
   copy->last_position_ = batch->last_position_;
   copy->last_token_ = batch->last_token_;
   copy->size_bytes_ = batch->size_bytes_;
-  copy->transactions_ = batch->transactions_;
-  for (auto& transaction : copy->transactions_) {
+  for (Transaction transaction : batch->transactions()) {
+    if (after && transaction.end_position() <= *after) {
+      continue;
+    }
     const auto first = transaction.first_event;
     const auto end = first + transaction.event_count;
     transaction.first_event = static_cast<std::uint32_t>(copy->events_.size());
     for (auto i = first; i < end; ++i) {
       if (wanted(batch->events_[i])) {
-        copy->events_.push_back(batch->events_[i]);
+        Event& kept = copy->events_.emplace_back(batch->events_[i]);
+        kept.transaction = static_cast<std::uint32_t>(copy->transactions_.size());
       }
     }
     transaction.event_count =
         static_cast<std::uint32_t>(copy->events_.size()) - transaction.first_event;
+    transaction.continued |= after && is_inside(transaction, *after);
+    copy->transactions_.push_back(transaction);
   }
   copy->base_ = std::move(batch);
   return copy;

@@ -145,9 +145,10 @@ struct Slice {
   std::string token_suffix;
 };
 
-// The events of `batch` that lie above `after` and that `keep` (when given) wants; the same batch
-// where nothing falls away. Positions, tokens and completeness stay, so a transaction all of whose
-// events fell away is still there, empty. Shares the bytes of `batch`.
+// What of `batch` lies above `after`, with the events that `keep` (when given) wants; the same
+// batch where nothing falls away. A transaction that ends at or below `after` is gone, since a
+// marker at its end would lie behind what was delivered, and one that `after` lies in is continued.
+// One none of whose events is wanted is still there, empty. Shares the bytes of `batch`.
 BatchPtr filtered(BatchPtr batch, const std::optional<Position>& after,
                   const std::function<bool(const Event&)>* keep);
 

@@ -261,7 +261,7 @@ Result<void> Lane::deliver_all() {
 
 Result<void> Lane::deliver(const BatchPtr& batch) {
   if (taken_ && batch->last_position() <= *taken_) {
-    vouch();
+    vouch(batch->last_position());
     return {};
   }
   static const std::function<bool(const Event&)> kNoEvent = [](const Event&) { return false; };
@@ -299,12 +299,16 @@ Result<void> Lane::deliver(const BatchPtr& batch) {
   return {};
 }
 
-void Lane::vouch() {
+void Lane::vouch(const Position& sent) {
   {
     const std::scoped_lock lock(mutex_);
-    if (std::exchange(owed_, true)) {
+    // What was taken and is not durable may have come from behind a hole that a marker of another
+    // life left.
+    const bool below = durable_ && sent <= durable_->durable.position;
+    if (owed_ || !below) {
       return;
     }
+    owed_ = true;
   }
   listener_.lane_moved(index_);
 }

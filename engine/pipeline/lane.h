@@ -102,8 +102,9 @@ class Lane {
   Result<bool> attach();
   Result<void> deliver_all();
   Result<void> deliver(const BatchPtr& batch);
-  // The stream was seen at or below where this lane stands: all that follows is still to come.
-  void vouch();
+  // The stream was seen up to `sent`: when that is at or below what is durable here, all that
+  // follows is still to come.
+  void vouch(const Position& sent);
   Result<void> drain();
   Result<void> collect(Deadline until);
   void adopt(const ResumePoint& durable, bool from_sink);

@@ -31,6 +31,36 @@ TEST(FilteredBatches, StartBehindAPosition) {
   EXPECT_EQ(ids_of(*filtered(batch, TestBatches::end_of(2), nullptr)), (Ids{}));
 }
 
+TEST(FilteredBatches, HoldNoEndOfATransactionThatWasDelivered) {
+  TestBatches batches;
+  batches.orders({1}).begin().orders_row(2).orders_row(3);
+  const auto mine = filtered(batches.take(), Position{1, 200, 1}, nullptr);
+  ASSERT_EQ(mine->transactions().size(), 1U);
+  EXPECT_EQ(mine->transactions()[0].id, "2");
+  EXPECT_TRUE(mine->transactions()[0].continued);
+  ASSERT_EQ(ids_of(*mine), (Ids{3}));
+  EXPECT_EQ(mine->position_of(mine->events()[0]), (Position{1, 200, 2}));
+
+  // Also when it is only the end, and every event of the batch lies behind it.
+  batches.orders_row(4);
+  static_cast<void>(batches.take());
+  batches.commit().orders({5});
+  const auto behind = filtered(batches.take(), TestBatches::end_of(2), nullptr);
+  ASSERT_EQ(behind->transactions().size(), 1U);
+  EXPECT_EQ(behind->transactions()[0].id, "3");
+  EXPECT_FALSE(behind->transactions()[0].continued);
+  EXPECT_EQ(behind->position_of(behind->events()[0]), (Position{1, 300, 1}));
+}
+
+TEST(FilteredBatches, AreTheSameInTheMiddleOfATransaction) {
+  TestBatches batches;
+  batches.begin().orders_row(1);
+  static_cast<void>(batches.take());
+  batches.orders_row(2).commit();
+  const auto batch = batches.take();
+  EXPECT_EQ(filtered(batch, Position{1, 100, 1}, nullptr), batch);
+}
+
 TEST(FilteredBatches, OfALaterTimelineAreBehindEveryPositionOfTheEarlier) {
   const auto batch = TestBatches().orders({1}).take();
   EXPECT_EQ(ids_of(*filtered(batch, Position{0, 900, kWholeTransaction}, nullptr)), (Ids{1}));
@@ -62,7 +92,7 @@ TEST(FilteredBatches, KeepPositionsTokensAndSequence) {
   EXPECT_EQ(nothing->sequence(), batch->sequence());
   EXPECT_EQ(nothing->size_bytes(), batch->size_bytes());
   EXPECT_EQ(nothing->schemas().size(), batch->schemas().size());
-  EXPECT_FALSE(nothing->transactions()[1].complete);
+  EXPECT_TRUE(nothing->transactions().empty());
 }
 
 TEST(FilteredBatches, KeepAMessageWithTheRowThatItBelongsTo) {

@@ -127,6 +127,8 @@ void FakeSink::make_durable() {
   for (std::size_t i = 0; i < count; ++i) {
     auto& step = pending_[i];
     destination_.rows.insert(destination_.rows.end(), step.rows.begin(), step.rows.end());
+    destination_.went_back |=
+        destination_.marker && step.marker.position < destination_.marker->position;
     destination_.marker = step.marker;
     report_.durable = step.marker;
     report_.rows_delivered += step.rows.size();

@@ -95,6 +95,8 @@ struct FakeDestination {
   std::function<void(DurableReport&)> on_report;
 
   std::optional<ResumePoint> marker;
+  // The marker was once replaced by an earlier one: rows between the two would come twice.
+  bool went_back = false;
   Epoch epoch;
   std::vector<DeliveredRow> rows;
 

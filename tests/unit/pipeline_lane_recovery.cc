@@ -105,6 +105,19 @@ TEST_F(Lanes, LeaveOutWhatTheDestinationAlreadyHolds) {
   EXPECT_EQ(destination.delivered_ids(), (std::vector<std::int64_t>{2003, 3001}));
 }
 
+TEST_F(Lanes, GiveTheSinkNoEndOfATransactionBeforeItsMarker) {
+  destination.marker = ResumePoint{{1, 200, 2}, TestBatches::token_of(1)};
+  destination.splits = true;
+  start_and_take();
+  TestBatches batches;
+  batches.orders({1001}).begin().orders_row(2001).orders_row(2002).orders_row(2003);
+  log.append(batches.take());
+  ASSERT_TRUE(stands_at({{1, 200, 3}, TestBatches::token_of(1)}));
+  EXPECT_EQ(destination.delivered_ids(), (std::vector<std::int64_t>{2003}));
+  const std::scoped_lock lock(destination.mutex);
+  EXPECT_FALSE(destination.went_back);
+}
+
 TEST_F(Lanes, AreOwedNoMoreWhenTheySeeTheirMarkerAgain) {
   destination.marker = after(3);
   std::atomic<bool> fails{true};
@@ -131,6 +144,19 @@ TEST_F(Lanes, AreOwedEverythingOnceTheStreamIsSeenBelowTheirMarker) {
   ASSERT_TRUE(stands_at(after(3)));
   EXPECT_EQ(destination.submissions(), 0U);
   EXPECT_TRUE(lane->needed_from().owed);
+}
+
+TEST_F(Lanes, AreNotOwedWhatLiesBehindAHoleThatTheyTookFromBeyond) {
+  // Transactions 4 and 5 held nothing for this sink, and the source has forgotten them.
+  destination.marker = after(3);
+  destination.durable_limit = TestBatches::end_of(3);
+  start_and_take();
+  log.append(batch_of(6, 6));
+  log.append(batch_of(6, 6));
+  log.append(batch_of(7, 7));
+  ASSERT_TRUE(eventually([&] { return destination.submissions() == 2; }));
+  EXPECT_FALSE(lane->durable_state());
+  EXPECT_FALSE(lane->needed_from().owed);
 }
 
 TEST_F(Lanes, DoNotEvenSubmitABatchThatWasTaken) {

@@ -153,6 +153,9 @@ TEST_F(Simulations, KilledAtRandomDeliverEveryRowOnce) {
     }
     database->commit_up_to(database->rows.size());
     live(chance, *kept, true);
+    for (const auto& spoke : spokes) {
+      EXPECT_FALSE(spoke->destination.went_back) << spoke->settings.name;
+    }
   }
 }
 

@@ -189,6 +189,31 @@ TEST_P(Delivery, ATransactionBeyondTheLimitIsCommittedInParts) {
   EXPECT_EQ(one(sink, "SELECT count(*) FROM public.orders"), "5");
 }
 
+TEST_P(Delivery, AMarkerInsideATransactionNeverGoesBackToTheEndOfTheOneBefore) {
+  auto small = settings(warehouse::Mode::kHistory);
+  small.flush_bytes = 1;
+  small.split_transaction_rows = 2;
+  auto sink = open(small);
+  TestBatches b;
+  b.orders({1}).begin().orders_row(2).orders_row(3);
+  const auto batch = b.take();
+  ASSERT_TRUE(sink.sink->submit(batch, soon()));
+  const auto inside = report(sink).durable;
+  ASSERT_EQ(inside->position, (Position{1, 200, 2}));
+  sink.sink->close();
+  ASSERT_TRUE(sink.sink->open(context()));
+  // Another sink stands further back, so the stream brings it all again, and one row more.
+  TestBatches from_the_start;
+  from_the_start.orders({1}).begin().orders_row(2).orders_row(3).orders_row(4);
+  const auto again = filtered(from_the_start.take(), inside->position, nullptr);
+  ASSERT_TRUE(sink.sink->submit(again, soon()));
+  static_cast<void>(report(sink));
+  sink.sink->close();
+  const auto marker = sink.sink->open(context());
+  ASSERT_TRUE(marker && *marker);
+  EXPECT_GE((*marker)->position, inside->position);
+}
+
 TEST_P(Delivery, FlushMakesTheLastRowOfASplitTransactionDurable) {
   auto small = settings();
   small.flush_bytes = 1;
