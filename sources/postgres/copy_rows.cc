@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
 constexpr std::int16_t kTrailer = -1;
 constexpr std::size_t kBusyBytes = 4096;
+constexpr std::size_t kEnoughBytes = std::size_t{64} << 10;
 constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 200'000};
 
 Error malformed() {
@@ -51,9 +52,10 @@ Result<bool> CopyRows::next_message() {
 
 // The server sends eight KiB at a time, and to wake a reader for each costs both sides more than
 // the rows do. So while it sends at speed it is left alone for a moment, in which it fills the
-// socket; not so long that it has to wait for us.
+// socket; not so long that it has to wait for us, and not at all when decoding took that moment.
 Result<void> CopyRows::wait() {
-  if (std::exchange(bytes_since_wait_, 0) >= kBusyBytes) {
+  const auto decoded_bytes = std::exchange(bytes_since_wait_, 0);
+  if (decoded_bytes >= kBusyBytes && decoded_bytes < kEnoughBytes) {
     ::nanosleep(&kPause, nullptr);
   }
   pollfd readable{PQsocket(connection_), POLLIN, 0};
