@@ -117,6 +117,7 @@ Result<void> PayloadReader::start(std::string_view body) {
                                "build"));
   }
   in_ = in.rest();
+  payload_bytes_ = in_.size();
   compressed_ = compression == 0;
   read_at_ = 0;
   filled_ = 0;
@@ -127,6 +128,12 @@ Result<void> PayloadReader::start(std::string_view body) {
     ZSTD_DCtx_reset(zstd_->context, ZSTD_reset_session_only);
   }
   return {};
+}
+
+std::size_t PayloadReader::most_bytes() const noexcept {
+  // The best that zstd does is a block of 128 KiB in four bytes.
+  constexpr std::size_t kBestRatio = 33'000;
+  return compressed_ ? payload_bytes_ * kBestRatio : payload_bytes_;
 }
 
 Result<bool> PayloadReader::fill(std::size_t size_bytes) {
@@ -180,7 +187,8 @@ Result<std::optional<BinlogEvent>> PayloadReader::next() {
   constexpr std::size_t kSizeOffset = 9;
   WireReader size(std::string_view(buffer_).substr(read_at_ + kSizeOffset, 4));
   const std::size_t size_bytes = size.u32();
-  if (size_bytes < kEventHeaderBytes) {
+  // A buffer of this size is about to be made, so it has to be one that the payload can fill.
+  if (size_bytes < kEventHeaderBytes || size_bytes > most_bytes()) {
     return fail(malformed("has an event of an impossible size"));
   }
   if (size_bytes > kMaxUncompressedBytes) {

@@ -91,6 +91,25 @@ TEST(PayloadReader, RefusesWhatIsDamaged) {
   EXPECT_TRUE(events_of(payload_body(std::string_view(plain).substr(0, 10))).ends_with("error"));
 }
 
+TEST(PayloadReader, RefusesASizeThatItsBytesCannotHold) {
+  for (const bool compress : {true, false}) {
+    // The second event, so that the buffer already holds something.
+    auto plain = transaction(1000);
+    const auto second = wire::event(EventType::kQuery, wire::query_body("shop", "BEGIN"), false);
+    plain.replace(second.size() + 9, 4, wire::number(900'000'000, 4));
+    const auto body = payload_body(plain, compress);
+    PayloadReader reader;
+    ASSERT_TRUE(reader.start(body));
+    ASSERT_TRUE(reader.next());
+    const auto refused = reader.next();
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("impossible size"), std::string::npos);
+  }
+  // As small as zstd gets it, and still true.
+  EXPECT_NE(events_of(payload_body(transaction(64'000'000))).find("WRITE_ROWS 64000000"),
+            std::string::npos);
+}
+
 std::string zlib(std::string_view plain) {
   uLongf size = compressBound(plain.size());
   std::string packed(size, '\0');
