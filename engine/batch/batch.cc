@@ -19,7 +19,8 @@ bool is_inside(const Transaction& transaction, const Position& after) {
   return !after.is_boundary() && transaction.position_at(after.row) == after;
 }
 
-// True when no transaction of `batch` was delivered, and in part only one that says so.
+// True when every transaction of `batch` ends behind `after`, and the one that `after` lies in, if
+// any, is marked as continued already.
 bool begins_behind(const Batch& batch, const std::optional<Position>& after) {
   if (!after || batch.transactions().empty()) {
     return true;

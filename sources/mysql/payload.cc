@@ -13,6 +13,9 @@
 namespace rowtide::mysql {
 namespace {
 
+// zstd never does better than a block of 128 KiB in four bytes.
+constexpr std::size_t kBestZstdRatio = 33'000;
+
 Error malformed(std::string_view what) {
   return retry_error(Code::kProtocol, fmt::format("a TRANSACTION_PAYLOAD event {}", what));
 }
@@ -117,8 +120,8 @@ Result<void> PayloadReader::start(std::string_view body) {
                                "build"));
   }
   in_ = in.rest();
-  payload_bytes_ = in_.size();
   compressed_ = compression == 0;
+  most_bytes_ = compressed_ ? in_.size() * kBestZstdRatio : in_.size();
   read_at_ = 0;
   filled_ = 0;
   if (compressed_) {
@@ -128,12 +131,6 @@ Result<void> PayloadReader::start(std::string_view body) {
     ZSTD_DCtx_reset(zstd_->context, ZSTD_reset_session_only);
   }
   return {};
-}
-
-std::size_t PayloadReader::most_bytes() const noexcept {
-  // The best that zstd does is a block of 128 KiB in four bytes.
-  constexpr std::size_t kBestRatio = 33'000;
-  return compressed_ ? payload_bytes_ * kBestRatio : payload_bytes_;
 }
 
 Result<bool> PayloadReader::fill(std::size_t size_bytes) {
@@ -188,7 +185,7 @@ Result<std::optional<BinlogEvent>> PayloadReader::next() {
   WireReader size(std::string_view(buffer_).substr(read_at_ + kSizeOffset, 4));
   const std::size_t size_bytes = size.u32();
   // A buffer of this size is about to be made, so it has to be one that the payload can fill.
-  if (size_bytes < kEventHeaderBytes || size_bytes > most_bytes()) {
+  if (size_bytes < kEventHeaderBytes || size_bytes > most_bytes_) {
     return fail(malformed("has an event of an impossible size"));
   }
   if (size_bytes > kMaxUncompressedBytes) {

@@ -36,11 +36,9 @@ class PayloadReader {
   Result<bool> fill(std::size_t size_bytes);
 
   std::unique_ptr<Decompressor> zstd_;
-  // The most that an event of this payload can have, going by the payload's own size.
-  std::size_t most_bytes() const noexcept;
-
   bool compressed_ = false;
-  std::size_t payload_bytes_ = 0;
+  // What this payload can hold at most, going by its own size.
+  std::size_t most_bytes_ = 0;
   std::string_view in_;
   std::string buffer_;
   std::size_t read_at_ = 0;

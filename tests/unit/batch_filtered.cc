@@ -38,6 +38,7 @@ TEST(FilteredBatches, HoldNoEndOfATransactionThatWasDelivered) {
   ASSERT_EQ(mine->transactions().size(), 1U);
   EXPECT_EQ(mine->transactions()[0].id, "2");
   EXPECT_TRUE(mine->transactions()[0].continued);
+  EXPECT_FALSE(mine->transactions()[0].complete);
   ASSERT_EQ(ids_of(*mine), (Ids{3}));
   EXPECT_EQ(mine->position_of(mine->events()[0]), (Position{1, 200, 2}));
 
